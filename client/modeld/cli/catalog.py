@@ -1,0 +1,89 @@
+"""`modeld models` and `modeld providers`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .. import daemon
+from ..errors import ModelNotFound
+from .command import Command, json_option, print_json
+from .tables import print_table, size
+
+MODELS_EXAMPLES = """\b
+Examples:
+  modeld models               # all that can be named without asking a server
+  modeld models local         # the local ones, with their sizes
+  modeld models --json | jq -r '.[].name'"""
+
+PROVIDERS_EXAMPLES = """\b
+Examples:
+  modeld providers
+  modeld providers --json | jq '.[] | select(.installed) | .name'
+
+\b
+A provider reads its key from the first of its variables that is set, in the
+environment or in a .env file. 'modeld doctor' shows which ones were found."""
+
+
+@click.command(cls=Command, epilog=MODELS_EXAMPLES)
+@click.argument("provider", required=False, default="")
+@json_option()
+def models(provider: str, as_json: bool) -> None:
+    """List models that can be named.
+
+    With PROVIDER, those of one provider. Hosted providers accept more names than are listed:
+    any model that they know.
+    """
+    found = daemon.list_models(provider.rstrip("/"))
+    if as_json:
+        print_json([model.to_dict() for model in found])
+        return
+    if not found:
+        _check_provider(provider.rstrip("/"))
+        print("No models are listed here; a hosted provider takes any name it knows.")
+        return
+    rows = [
+        (
+            model.name,
+            size(model.size_bytes),
+            _state(model.available, model.loaded),
+            model.description,
+        )
+        for model in found
+    ]
+    print_table(("MODEL", "SIZE", "STATE", "DESCRIPTION"), rows)
+    if not all(model.available for model in found) and sys.stdout.isatty():
+        print("\n'modeld pull NAME' downloads a model that is not here yet.")
+
+
+def _check_provider(provider: str) -> None:
+    if provider and all(known.name != provider for known in daemon.list_providers()):
+        raise ModelNotFound(f"There is no provider {provider!r}.")
+
+
+def _state(available: bool, loaded: bool) -> str:
+    if loaded:
+        return "in memory"
+    return "ready" if available else "to pull"
+
+
+@click.command(cls=Command, epilog=PROVIDERS_EXAMPLES)
+@json_option()
+def providers(as_json: bool) -> None:
+    """List providers and the keys they need."""
+    found = daemon.list_providers()
+    if as_json:
+        print_json([provider.to_dict() for provider in found])
+        return
+    rows = [
+        (
+            provider.name,
+            "yes" if provider.installed else provider.install_hint or "no",
+            " or ".join(provider.key_variables) or "none needed",
+            provider.description,
+        )
+        for provider in found
+    ]
+    print_table(("PROVIDER", "INSTALLED", "KEY", "DESCRIPTION"), rows)

@@ -1,0 +1,80 @@
+"""Questions to the daemon itself, each over a short connection of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import grpc
+
+from ..errors import DaemonUnavailable
+from ..v1 import daemon_service_pb2, model_service_pb2
+from ..v1.daemon_service_pb2_grpc import DaemonServiceStub
+from ..v1.model_service_pb2_grpc import ModelServiceStub
+from ..wire import failure_from_proto
+from .endpoint import Endpoint, find, find_or_start
+from .large import failure_of
+from .link import OPTIONS
+
+__all__ = ["get_status", "list_models", "list_providers", "shutdown"]
+
+SECONDS = 10.0
+"""Longest wait for an answer."""
+
+T = TypeVar("T")
+
+
+def get_status() -> daemon_service_pb2.GetStatusResponse | None:
+    """What the daemon is doing now; None when none runs."""
+    endpoint = find()
+    if endpoint is None:
+        return None
+    request = daemon_service_pb2.GetStatusRequest()
+    answer: daemon_service_pb2.GetStatusResponse = _ask(
+        endpoint, lambda channel, options: DaemonServiceStub(channel).GetStatus(request, **options)
+    )
+    return answer
+
+
+def shutdown(*, force: bool, new_token: bool) -> bool:
+    """Asks the daemon to stop; False when none runs."""
+    endpoint = find()
+    if endpoint is None:
+        return False
+    request = daemon_service_pb2.ShutdownRequest(force=force, new_token=new_token)
+    _ask(endpoint, lambda channel, options: DaemonServiceStub(channel).Shutdown(request, **options))
+    return True
+
+
+def list_models(provider: str) -> model_service_pb2.ListModelsResponse:
+    """Models that can be named."""
+    request = model_service_pb2.ListModelsRequest(provider=provider)
+    answer: model_service_pb2.ListModelsResponse = _ask(
+        find_or_start(),
+        lambda channel, options: ModelServiceStub(channel).ListModels(request, **options),
+    )
+    return answer
+
+
+def list_providers() -> model_service_pb2.ListProvidersResponse:
+    """Providers of the daemon."""
+    request = model_service_pb2.ListProvidersRequest()
+    answer: model_service_pb2.ListProvidersResponse = _ask(
+        find_or_start(),
+        lambda channel, options: ModelServiceStub(channel).ListProviders(request, **options),
+    )
+    return answer
+
+
+def _ask(endpoint: Endpoint, call: Callable[[grpc.Channel, dict[str, object]], T]) -> T:
+    metadata = (("authorization", f"Bearer {endpoint.token}"),)
+    with grpc.insecure_channel(endpoint.target, options=OPTIONS) as channel:
+        try:
+            return call(channel, {"metadata": metadata, "timeout": SECONDS})
+        except grpc.RpcError as error:
+            status = error.code()
+            if status is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise DaemonUnavailable(
+                    f"the daemon at {endpoint.target} has not answered within {SECONDS:g} s"
+                ) from None
+            raise failure_from_proto(failure_of(error)) from None

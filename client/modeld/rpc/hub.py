@@ -1,0 +1,399 @@
+"""All calls of this process: numbered, sent over the link, and sent again when it breaks.
+
+- A call whose model is open on a live link is sent at once, from the caller's thread.
+- Anything else (no link yet, a broken link, a model that is not open there) is left to one worker
+  thread, which finds or starts the daemon, opens the model and sends the call. So nothing blocks
+  an event loop, and a burst of first calls starts one daemon and opens one link.
+- When a link breaks, what had no answer goes back to the worker. Earlier deltas are void then, and
+  the caller is told (`Resent`). A call that broke its link too often is given up: it may be the
+  reason.
+- A daemon that is stopping finishes what it runs; new calls wait in the worker for the next one.
+- After a fork the child forgets everything without closing it, and starts anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from ..environment import Environment
+from ..errors import DaemonUnavailable, InternalError, InvalidRequest, ModeldError
+from ..v1 import session_service_pb2 as pb
+from ..v1.error_pb2 import FAILURE_REASON_DRAINING
+from ..v1.model_service_pb2 import CloseModelRequest, OpenModelResponse
+from ..wire import failure_from_proto
+from .deadlines import Deadlines
+from .endpoint import Endpoint, find_or_start
+from .large import send_large
+from .link import MESSAGE_BYTES, Link, LinkBroken
+from .mailbox import SyncMailbox
+from .pending import PendingCall, RemoteModel, Resent
+
+__all__ = ["Hub"]
+
+LARGE_BYTES = 1024 * 1024
+"""Requests over this size go by an RPC of their own, so that they do not hold up the others."""
+MOST_RESENDS = 5
+OPEN = "open"
+"""Kind of a call that sends nothing: it ends as soon as its model is open."""
+SUCCESSOR_SECONDS = 120.0
+"""Longest wait for a daemon that is stopping to make room for the next one."""
+
+
+class Hub:
+    """The client side of the session stream."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.deadlines = Deadlines()
+        # Reentrant: an abandoned stream is closed by the garbage collector, which may run, and so
+        # call `forget`, in a thread that holds the lock. `forget` only takes things away.
+        self._lock = threading.RLock()
+        self._link: Link | None = None
+        self._links: set[Link] = set()
+        self._calls: dict[int, PendingCall] = {}
+        self._ids = itertools.count(1)
+        self._waiting: deque[PendingCall] = deque()
+        self._worker: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, call: PendingCall) -> None:
+        """Sends a call, now or as soon as that is possible; returns at once."""
+        if len(call.payload) > MESSAGE_BYTES - LARGE_BYTES:
+            raise InvalidRequest(
+                f"the request has {len(call.payload)} bytes; at most {MESSAGE_BYTES} can be sent"
+            )
+        with self._lock:
+            call.id = next(self._ids)
+            if not self._send(call):
+                self._hand_to_worker(call)
+
+    def _send(self, call: PendingCall) -> bool:
+        """With the lock held: sends a call if the link is there and its model is open on it."""
+        link = self._link
+        if link is None or not link.alive or link.draining:
+            return False
+        handle = "" if call.model is None else call.model.handle_on(link)
+        if handle is None:
+            return False
+        if call.kind == OPEN:
+            call.mailbox.put(None)
+            return True
+        if call.model is not None:
+            self._send_environment(link, call.model.environment)
+        if _may_overtake(call, link):
+            return False
+        call.link = link
+        self._calls[call.id] = call
+        if len(call.payload) > LARGE_BYTES:
+            send_large(self.on_frame, self.on_lost, link, call, handle)
+        else:
+            link.send(call.frame(handle))
+        return True
+
+    def _send_environment(self, link: Link, names: tuple[str, ...]) -> None:
+        """With the lock held: tells the daemon which of these variables have changed."""
+        if not names:
+            return
+        sent = link.environment_sent
+        values = self.environment.values(names)
+        changed = {n: v for n, v in values.items() if n not in sent or sent[n] != v}
+        if not changed:
+            return
+        sent.update(changed)
+        update = pb.Environment(
+            set={name: value for name, value in changed.items() if value is not None},
+            unset=[name for name, value in changed.items() if value is None],
+        )
+        link.environment_version += 1
+        link.send(pb.ClientFrame(call_id=0, environment=update))
+
+    def forget(self, call: PendingCall) -> None:
+        """Nobody waits for the call any more: if it has not ended, the daemon ends it."""
+        with self._lock:
+            call.abandoned = True
+            known = self._calls.pop(call.id, None) is not None
+            if self._waiting and call in self._waiting:
+                self._waiting.remove(call)
+            if not known or call.link is None:
+                return
+            if call.abort is not None:
+                call.abort()
+            elif call.link.alive:
+                call.link.send(pb.ClientFrame(call_id=call.id, cancel=pb.CancelCall()))
+
+    # In the reader thread
+
+    def on_frame(self, link: Link, frame: pb.ServerFrame) -> None:
+        """Brings what a frame says to whoever waits for it."""
+        kind = frame.WhichOneof("body")
+        if kind == "goodbye":
+            link.draining = True
+            return
+        call = self._calls.get(frame.call_id)
+        if call is None or call.link is not link:
+            return
+        if kind == "event":
+            event = frame.event
+            if event.HasField("finished"):
+                self._calls.pop(call.id, None)
+            call.mailbox.put(event)
+        elif kind == "failed":
+            self._calls.pop(call.id, None)
+            if not self._goes_elsewhere(call, link, frame.failed.reason):
+                call.mailbox.put(failure_from_proto(frame.failed))
+        elif kind == "chunk":
+            call.chunks.append(frame.chunk.data)
+            if frame.chunk.last:
+                whole = pb.ServerFrame.FromString(b"".join(call.chunks))
+                call.chunks.clear()
+                self.on_frame(link, whole)
+        elif kind is not None:
+            self._calls.pop(call.id, None)
+            call.mailbox.put(getattr(frame, kind))
+
+    def _goes_elsewhere(self, call: PendingCall, link: Link, reason: int) -> bool:
+        if reason != FAILURE_REASON_DRAINING:
+            return False
+        link.draining = True
+        if call.kind == "open_model":
+            return False  # a request of the worker itself, which will connect elsewhere
+        with self._lock:
+            if not call.abandoned:  # by another thread, since it was taken out
+                self._hand_to_worker(call)
+        return True
+
+    def on_broken(self, link: Link, reason: str) -> None:
+        """The link is gone: what had no answer is sent again over the next one."""
+        with self._lock:
+            self._links.discard(link)
+            if self._link is link:
+                self._link = None
+            # A copy, since other threads take calls out: the reader of another link, for one.
+            lost = [call for call in list(self._calls.values()) if call.link is link]
+            for call in lost:
+                if self._calls.pop(call.id, None) is not None:
+                    self._resend(call, reason)
+
+    def on_lost(self, link: Link, call: PendingCall, reason: str) -> None:
+        """In a thread of the call's own: its RPC ended without an answer."""
+        if not call.abandoned:
+            time.sleep(0.05 * 2**call.resends)  # mostly the link is gone too, and its reader told
+        with self._lock:
+            if call.link is link and self._calls.pop(call.id, None) is not None:
+                self._resend(call, reason)
+
+    def _resend(self, call: PendingCall, reason: str) -> None:
+        """With the lock held: a call has lost its way; it is sent again, or given up."""
+        call.chunks.clear()
+        call.abort = None
+        call.resends += 1
+        if call.resends > MOST_RESENDS or self._closed:
+            call.mailbox.put(_lost(call.resends, reason))
+        else:
+            call.mailbox.put(Resent(reason))
+            self._hand_to_worker(call)
+
+    # In the worker thread
+
+    def _hand_to_worker(self, call: PendingCall) -> None:
+        """With the lock held."""
+        if self._worker is None:
+            worker = threading.Thread(target=self._work, name="modeld-worker", daemon=True)
+            worker.start()  # may fail; the thread's first step waits for the lock
+            self._worker = worker
+        self._waiting.append(call)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                while self._waiting and self._send_first():
+                    pass
+                if not self._waiting:
+                    self._worker = None
+                    return
+                call = self._waiting[0]
+            try:
+                link = self._connected()
+            except ModeldError as error:
+                self._give_up(error)
+                continue
+            except Exception as defect:  # noqa: BLE001  # callers must not wait for a dead thread
+                self._give_up(DaemonUnavailable(f"{type(defect).__name__}: {defect}"))
+                continue
+            if call.model is not None and (
+                call.model.handle_on(link) is None or _may_overtake(call, link)
+            ):
+                self._open_for(call, call.model, link)
+
+    def _send_first(self) -> bool:
+        """With the lock held: sends the first call that waits, or tells it why it cannot be sent."""
+        call = self._waiting.popleft()
+        try:
+            if self._send(call):
+                return True
+        except ModeldError as error:  # such as a variable that is not text
+            call.mailbox.put(error)
+            return True
+        self._waiting.appendleft(call)
+        return False
+
+    def _open_for(self, call: PendingCall, model: RemoteModel, link: Link) -> None:
+        try:
+            self._open_on(link, model)
+        except LinkBroken as broken:
+            if link.draining:
+                return  # the next round connects elsewhere
+            call.resends += 1
+            if call.resends > MOST_RESENDS:  # it may be the reason
+                self._refuse(call, _lost(call.resends, str(broken)))
+        except ModeldError as error:
+            self._refuse(call, error)
+        except Exception as defect:  # noqa: BLE001  # callers must not wait for a dead thread
+            self._refuse(call, InternalError(f"{type(defect).__name__}: {defect}"))
+
+    def _refuse(self, call: PendingCall, error: ModeldError) -> None:
+        with self._lock:
+            if call in self._waiting:
+                self._waiting.remove(call)
+        call.mailbox.put(error)
+
+    def _give_up(self, error: ModeldError) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, deque()
+        for call in waiting:
+            call.mailbox.put(copy.copy(error))
+
+    def _connected(self) -> Link:
+        """The live link; finds or starts the daemon if there is none."""
+        with self._lock:
+            link = self._link
+            if link is not None and link.alive and not link.draining:
+                return link
+        deadline = time.monotonic() + SUCCESSOR_SECONDS
+        failures = 0
+        while True:
+            endpoint = find_or_start()
+            try:
+                return self._connect(endpoint)
+            except LinkBroken as broken:
+                failures += 0 if broken.draining else 1
+                if failures > MOST_RESENDS or time.monotonic() > deadline:
+                    raise DaemonUnavailable(
+                        f"cannot connect to the daemon at {endpoint.target}: {broken}"
+                    ) from None
+                time.sleep(0.02 if broken.draining else 0.01 * 2**failures)
+
+    def _connect(self, endpoint: Endpoint) -> Link:
+        link = Link(endpoint.target, endpoint.token, self.on_frame, self.on_broken)
+        link.open()
+        with self._lock:
+            self._link = link
+            self._links.add(link)
+        return link
+
+    def _open_on(self, link: Link, model: RemoteModel) -> None:
+        """Opens a model on a link; raises what the daemon says of it."""
+        request = model.request().SerializeToString()
+        provider = model.spec.name.partition("/")[0]
+        for _ in range(3):
+            with self._lock:  # a variable may have changed since the last model was opened
+                self._send_environment(link, link.environment_of.get(provider, ()))
+                sent = link.environment_version
+            answer = self._ask(link, "open_model", request)
+            assert isinstance(answer, OpenModelResponse)
+            link.environment_known = sent  # frames are read in order
+            if not answer.need_environment:
+                with self._lock:
+                    self.close_model(model)  # when it was opened once more, for the variables
+                    model.handle = answer.handle
+                    model.environment = tuple(answer.environment)
+                    model.link = link
+                return
+            known = link.environment_of.get(provider, ())
+            link.environment_of[provider] = (*known, *answer.need_environment)
+        raise DaemonUnavailable("the daemon asks for the same variables again and again")
+
+    def _ask(self, link: Link, kind: str, payload: bytes) -> Any:
+        """One request on one link, for the worker alone."""
+        mailbox = SyncMailbox()
+        call = PendingCall(kind, payload, None, mailbox)
+        with self._lock:
+            if not link.alive:
+                raise LinkBroken("the link broke")
+            call.id = next(self._ids)
+            call.link = link
+            call.resends = MOST_RESENDS  # never sent again: the handle is for this link alone
+            self._calls[call.id] = call
+            link.send(call.frame(""))
+        answer = mailbox.get()
+        if isinstance(answer, DaemonUnavailable):
+            raise LinkBroken(answer.message)
+        if isinstance(answer, ModeldError):
+            raise answer
+        return answer
+
+    # For models
+
+    def open_model(self, model: RemoteModel) -> None:
+        """Opens a model and waits for it; raises what is wrong with it."""
+        mailbox = SyncMailbox()
+        call = PendingCall(OPEN, b"", model, mailbox)
+        with self._lock:
+            call.id = next(self._ids)
+            self._hand_to_worker(call)
+        answer = mailbox.get()
+        if isinstance(answer, Exception):
+            raise answer
+
+    def close_model(self, model: RemoteModel) -> None:
+        """Gives the model's lease back; a later call opens it again."""
+        with self._lock:
+            link, model.link = model.link, None
+            if link is not None and link.alive:
+                body = CloseModelRequest(handle=model.handle).SerializeToString()
+                link.send(pb.ClientFrame(call_id=next(self._ids), close_model=body))
+
+    def before_fork(self) -> None:
+        """Hides the channels from grpc, whose handler in the child would wait for locks that a
+        thread of the parent may hold at the moment of the fork.
+        """
+        for link in list(self._links):
+            link.hide_from_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """Shows the channels again."""
+        for link in list(self._links):
+            link.show_to_fork()
+
+    def after_fork_in_child(self) -> None:
+        """Keeps everything of the parent for ever: closing it would wait for the same locks."""
+        for link in list(self._links):
+            link.keep_for_ever()
+
+    def close(self) -> None:
+        """Ends every session of this process."""
+        with self._lock:
+            self._closed = True
+            links, self._links, self._link = self._links, set(), None
+        for link in links:
+            link.close()
+
+
+def _may_overtake(call: PendingCall, link: Link) -> bool:
+    """Whether the call's own RPC might reach the daemon before variables that it depends on.
+    Then its model is opened once more: the answer to that comes after them.
+    """
+    large = len(call.payload) > LARGE_BYTES
+    depends = call.model is not None and bool(call.model.environment)
+    return large and depends and link.environment_known < link.environment_version
+
+
+def _lost(times: int, reason: str) -> DaemonUnavailable:
+    return DaemonUnavailable(
+        f"the connection to the daemon was lost {times} times during this call ({reason})"
+    )
