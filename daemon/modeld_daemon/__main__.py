@@ -1,0 +1,20 @@
+"""`python -m modeld_daemon`: the daemon of modeld."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+try:
+    from .app.compose import compose
+    from .app.program import run
+except ImportError as error:
+    # Whoever waits at the other end of --ready-fd hears why, instead of a death without a word.
+    reason = f"{error}. Install what the daemon needs with: pip install 'modeld[daemon]'"
+    if "--ready-fd" in sys.argv[1:-1]:
+        fd = int(sys.argv[sys.argv.index("--ready-fd") + 1])
+        os.write(fd, f"FAILED error {reason}\n".encode())
+    sys.exit(f"modeld: {reason}")
+
+if __name__ == "__main__":
+    sys.exit(run(None, compose))

@@ -1,0 +1,124 @@
+"""Builds the rooms of one daemon and connects them. Nobody else knows all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import anyio.abc
+
+from modeld.discovery import data_folder, make_secret
+
+from ..core.accounts import Accounts
+from ..core.clients import Clients
+from ..core.flights import Flights
+from ..core.lane import Lanes
+from ..core.pipeline import Pipeline
+from ..core.resolve import Resolver
+from ..core.sessions import Sessions
+from ..logs import Redactor
+from ..providers.registry import Registry
+from ..server import Server
+from ..service.daemon import Identity
+from ..settings import Settings
+from .life import Life
+from .tasks import Tasks
+
+__all__ = ["House", "compose"]
+
+_STATM = Path("/proc/self/statm")
+
+
+class House:
+    """The server and what must be closed after it."""
+
+    def __init__(
+        self,
+        server: Server,
+        flights: Flights,
+        flying: Tasks,
+        clients: Clients,
+        source: Registry,
+    ) -> None:
+        self._server = server
+        self._flights = flights
+        self._flying = flying
+        self._clients = clients
+        self._source = source
+
+    async def start(self, socket_path: str) -> None:
+        """Listens."""
+        await self._server.start(socket_path)
+
+    async def drain(self, grace: float | None) -> None:
+        """Takes no new calls and waits for the running ones."""
+        await self._server.drain(grace)
+
+    async def stop(self) -> None:
+        """Cancels what runs, closes every connection, then providers and engines."""
+        await self._server.stop()
+        await self._flying.aclose()
+        await self._clients.aclose()
+        await self._source.aclose()
+
+    def in_flight(self) -> int:
+        """Calls that run or wait."""
+        return self._server.in_flight()
+
+    def total(self) -> int:
+        """Calls ever begun."""
+        return self._flights.statistics().total
+
+
+class Configuration:
+    """What the settings say of providers; keys are read when asked for, and never logged."""
+
+    def __init__(self, settings: Settings, redactor: Redactor) -> None:
+        self._providers = settings.providers
+        self._redactor = redactor
+
+    def api_key(self, provider: str) -> str | None:
+        """The configured key, read now."""
+        found = self._providers.get(provider)
+        if found is None or found.api_key is None:
+            return None
+        key = found.api_key.read()
+        self._redactor.register(key)
+        return key
+
+    def base_url(self, provider: str) -> str | None:
+        """The configured base URL."""
+        found = self._providers.get(provider)
+        return None if found is None else found.base_url
+
+
+def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
+    """The house of one daemon; all its background tasks live in `tasks`."""
+    home = life.generation.home
+    salt = bytes.fromhex(make_secret(home.salt))
+    source = Registry(Path(data_folder()))
+    clients = Clients(source, tasks)
+    flying = Tasks()
+    flights = Flights(flying, clock=asyncio.get_running_loop().time)
+    configuration = Configuration(life.settings, life.redactor)
+    resolver = Resolver(source, Accounts(salt), configuration, life.redactor.register)
+    server = Server(
+        Pipeline(flights, clients, Lanes()),
+        Sessions(resolver, clients),
+        source,
+        token=life.generation.token,
+        identity=Identity(life.generation.name, life.settings.idle_timeout, _resident_bytes),
+        stop=life.stop,
+    )
+    tasks.start_soon(clients.sweep)
+    return House(server, flights, flying, clients, source)
+
+
+def _resident_bytes() -> int:
+    """Memory of this process; 0 where the system does not tell."""
+    try:
+        pages = int(_STATM.read_text("ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,161 @@
+"""From a model's name and what a session knows to a route and a connection.
+
+Precedence of keys and URLs: the caller's argument, the session's environment (the client has
+already put its process environment over its `.env`), the daemon's configuration. A key from the
+configuration goes only to the configured or default URL, never to one that a caller names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from modeld.errors import InvalidRequest, ModelNotFound, PrerequisiteError
+from modeld.types import GenerateConfig, JsonObject
+
+from .accounts import Accounts
+from .call import Account, Route
+from .ports import Connection, ProviderSource, Row
+
+__all__ = ["Configured", "ModelSpec", "Resolution", "Resolver", "split_name"]
+
+PROXY_VARIABLES = (
+    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
+    "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+"""Variables that every provider of the network depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model as a caller names it. Its repr never shows a secret."""
+
+    name: str
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    args: JsonObject = field(default_factory=dict, repr=False)
+    config: GenerateConfig = field(default_factory=GenerateConfig)
+
+
+class Configured(Protocol):
+    """What the daemon's configuration says of a provider; secrets are read when asked for."""
+
+    def api_key(self, provider: str) -> str | None:
+        """The configured key, read now."""
+
+    def base_url(self, provider: str) -> str | None:
+        """The configured base URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Where calls of a model go, and through which connection."""
+
+    row: Row
+    route: Route
+    connection: Connection
+    key: str
+    """Names the connection: equal keys may share one client."""
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """`provider/model` in two; `InvalidRequest` when there is no slash or a part is empty."""
+    provider, slash, model = name.partition("/")
+    if not slash or not provider or not model:
+        raise InvalidRequest(
+            f"Model name '{name[:200]}' should be in the format of <api_name>/<model_name>."
+        )
+    if any(ord(letter) < 0x20 or ord(letter) == 0x7F for letter in name) or len(name) > 4096:
+        raise InvalidRequest("a model name must be short and have no control characters")
+    return provider, model
+
+
+class Resolver:
+    """Resolves model specs against the rows of the daemon.
+
+    Args:
+        source: The rows.
+        accounts: Names of keys.
+        configured: The daemon's own settings.
+        on_secret: Told every key that comes into use, so that it can be kept out of the log.
+    """
+
+    def __init__(
+        self,
+        source: ProviderSource,
+        accounts: Accounts,
+        configured: Configured,
+        on_secret: Callable[[str], None] = lambda _secret: None,
+    ) -> None:
+        self._on_secret = on_secret
+        self.source = source
+        self.accounts = accounts
+        self._configured = configured
+
+    def row(self, spec: ModelSpec) -> Row:
+        """The row of the model's provider."""
+        provider, _ = split_name(spec.name)
+        try:
+            return self.source.row(provider)
+        except ModelNotFound:
+            known = ", ".join(row.name for row in self.source.rows())
+            raise ModelNotFound(
+                f"Model API {provider[:100]} of model '{spec.name[:200]}' not recognized. "
+                f"Known: {known}."
+            ) from None
+
+    def variables(self, row: Row) -> list[str]:
+        """Variables on which models of the row depend."""
+        network = PROXY_VARIABLES if row.network else ()
+        own = (*row.key_variables, *row.base_url_variables, *row.other_variables)
+        return [*own, *network]
+
+    def resolve(self, spec: ModelSpec, environment: Mapping[str, str]) -> Resolution:
+        """The resolution in force. Raises what would make every call fail."""
+        row = self.row(spec)
+        _, model = split_name(spec.name)
+        api_key, base_url = self._credentials(row, spec, environment)
+        if api_key is not None:
+            self._on_secret(api_key)
+        seen = {name: environment[name] for name in self.variables(row) if name in environment}
+        connection = Connection(base_url, api_key, spec.args, seen)
+        self.source.check(row, model, connection)
+        account = Account(row.name, base_url, self.accounts.fingerprint(api_key))
+        key = self.accounts.digest(
+            [row.name, base_url, api_key, dict(spec.args), dict(seen)]  # never stored, only hashed
+        )
+        return Resolution(row, Route(row.name, model, account), connection, key)
+
+    def _credentials(
+        self, row: Row, spec: ModelSpec, environment: Mapping[str, str]
+    ) -> tuple[str | None, str | None]:
+        own_url = self._configured.base_url(row.name) or row.base_url
+        base_url = spec.base_url or _first(environment, row.base_url_variables) or own_url
+        api_key = spec.api_key or _first(environment, row.key_variables)
+        if api_key is None and row.key_variables:
+            configured = self._configured.api_key(row.name)
+            if configured is not None and base_url != own_url:
+                raise PrerequisiteError(
+                    f"The configured key of {row.name} is not sent to {base_url}. "
+                    f"Give api_key= or set {row.key_variables[0]} for that address.",
+                    provider=row.name,
+                )
+            api_key = configured
+        if api_key is None and row.key_variables and row.key_required:
+            raise PrerequisiteError(_missing_key(row), provider=row.name)
+        return api_key, base_url
+
+
+def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((environment[name] for name in names if environment.get(name)), None)
+
+
+def _missing_key(row: Row) -> str:
+    *others, last = row.key_variables
+    names = f"{', '.join(others)} or {last}" if others else last
+    return (
+        f"ERROR: Unable to initialise {row.name} client\n\n"
+        f"No {names} defined in the environment. "
+        f"Set it in the shell or a .env file, or pass api_key=."
+    )

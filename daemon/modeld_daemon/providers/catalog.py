@@ -1,0 +1,38 @@
+"""The providers as data: one row each. A provider that is only configuration is a row here."""
+
+from __future__ import annotations
+
+from ..core.ports import Row
+
+__all__ = ["ROWS"]
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        name="local",
+        dialect="llama_cpp",
+        description="models on this machine, by llama.cpp in a process of its own",
+        key_required=False,
+        packages=("xllamacpp",),
+        extra="local",
+        network=False,
+    ),
+    Row(
+        name="mockllm",
+        dialect="mock",
+        description="scripted answers, offline",
+        key_required=False,
+        network=False,
+        shared=False,
+    ),
+    Row(
+        name="openai",
+        dialect="openai_chat",
+        description="OpenAI, by Chat Completions",
+        key_variables=("OPENAI_API_KEY",),
+        base_url="https://api.openai.com/v1",
+        base_url_variables=("OPENAI_BASE_URL",),
+        other_variables=("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_SAFETY_IDENTIFIER"),
+        packages=("openai",),
+        extra="daemon",
+    ),
+)

@@ -1,0 +1,242 @@
+"""One life of an engine's process, as the daemon sees it: from spawn to reaping.
+
+All methods are synchronous and belong to the thread of the event loop. The process is started
+from that thread, too: Linux sends the parent-death signal when the parent *thread* ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+
+from .link import Link
+from .watchdog import Limits, Watchdog
+from .words import CallFailed, Death, JsonObject, Reply
+
+log = logging.getLogger("modeld.engine")
+
+OnEvent = Callable[[JsonObject], None]
+OnReply = Callable[[Reply], None]
+
+# All that an engine may know of the user's environment: where programs, libraries and devices
+# are. Never keys.
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+_KEPT_STARTS = ("CUDA_", "HIP_", "ROCR_", "GGML_", "DYLD_")
+
+
+@dataclass(slots=True)
+class _Call:
+    on_event: OnEvent | None
+    on_reply: OnReply
+    accepted: bool = False
+
+
+class EngineProcess:
+    """A running engine. `OSError` when the system gives no process.
+
+    Args:
+        program: Module that is run; its `serve` answers us.
+        limits: How long things may take.
+    """
+
+    def __init__(self, program: str, limits: Limits) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._popen = _spawn(program, theirs)
+        except OSError:
+            ours.close()
+            raise
+        self.pid = self._popen.pid
+        self.death: Death | None = None
+        self.gone = anyio.Event()
+        """Set when the process is reaped and every call has its reply."""
+        self._limits = limits
+        self._cause: str | None = None
+        self._calls: dict[int, _Call] = {}
+        self._last_id = 0
+        self._errors = _ErrorStream(self._popen)
+        self._link = Link(ours, self._take, self._lost)
+        self._watchdog = Watchdog(limits, lambda: self._link.send({"say": "ping"}), self.kill)
+
+    @property
+    def in_flight(self) -> int:
+        """Calls without a reply, cancelled ones included."""
+        return len(self._calls)
+
+    def submit(
+        self,
+        op: str,
+        body: JsonObject,
+        on_reply: OnReply,
+        on_event: OnEvent | None = None,
+        *,
+        loading: bool = False,
+    ) -> int:
+        """Sends a call; returns its id. `on_reply` is called exactly once, later or now."""
+        self._last_id += 1
+        id = self._last_id
+        if self.death is not None:
+            on_reply(Reply(death=self.death, accepted=False))
+            return id
+        self._calls[id] = _Call(on_event, on_reply)
+        self._link.send({"say": "call", "id": id, "op": op, "body": body})
+        self._watchdog.begin(id, loading=loading)
+        return id
+
+    def cancel(self, id: int) -> None:
+        """Asks for the end of a call. Nothing more is heard of it but its reply."""
+        call = self._calls.get(id)
+        if call is not None:
+            call.on_event = None
+            self._link.send({"say": "cancel", "id": id})
+
+    def kill(self, cause: str) -> None:
+        """Ends the process at once; its calls learn the cause."""
+        if self._cause is None and self.death is None:
+            self._cause = cause
+            self._popen.kill()
+
+    def stop(self) -> None:
+        """Ends the process in order: it leaves when its socket closes, else it is killed."""
+        if self._cause is None and self.death is None:
+            self._cause = "was stopped"
+            self._link.close()
+            self._reap(self._limits.stop_seconds)
+
+    def last_lines(self) -> list[str]:
+        """What the process wrote to its error stream last, oldest first."""
+        return self._errors.lines()
+
+    def _take(self, message: JsonObject) -> None:
+        self._watchdog.heard()
+        id = message.get("id", 0)
+        call = self._calls.get(id)
+        match message.get("say"):
+            case "accepted" if call is not None:
+                call.accepted = True
+            case "event" if call is not None:
+                self._watchdog.moved(id)
+                if call.on_event is not None:
+                    call.on_event(message["event"])
+            case "pong":
+                for name, count in message["progress"].items():
+                    self._watchdog.moved(int(name), count)
+            case "done":
+                self._reply(id, Reply(result=message["result"]))
+            case "failed":
+                self._reply(id, Reply(failure=CallFailed.from_dict(message["failure"])))
+
+    def _reply(self, id: int, reply: Reply) -> None:
+        self._watchdog.end(id)
+        call = self._calls.pop(id, None)
+        if call is not None:
+            call.on_reply(reply)
+
+    def _lost(self, reason: str) -> None:
+        if reason != "closed its connection":
+            self.kill(f"{reason} and was killed")
+        self._reap(self._limits.stop_seconds)
+
+    def _reap(self, patience: float, pause: float = 0.002) -> None:
+        """Waits for the exit code, without blocking: the socket's end comes a little before it."""
+        if self._popen.poll() is not None:
+            self._bury()
+            return
+        if patience <= 0:
+            self._popen.kill()
+        next_pause = min(pause * 2, 0.05)
+        loop = asyncio.get_running_loop()
+        loop.call_later(pause, self._reap, patience - pause, next_pause)
+
+    def _bury(self) -> None:
+        self._watchdog.stop()
+        self._link.close()
+        lines = self._errors.lines()
+        self._errors.close()
+        cause = self._cause or _describe_exit(self._popen.returncode)
+        self.death = Death(self.pid, cause, lines[-1] if lines else "")
+        log.log(
+            logging.INFO if cause == "was stopped" else logging.WARNING, "engine %s", self.death
+        )
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call.on_reply(Reply(death=self.death, accepted=call.accepted))
+        self.gone.set()
+
+
+class _ErrorStream:
+    """The last lines of the process's error stream; read always, so that it never blocks."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        assert popen.stderr is not None
+        self._file = popen.stderr
+        self._lines: deque[str] = deque(maxlen=20)
+        self._rest = b""
+        os.set_blocking(self._file.fileno(), False)
+        asyncio.get_running_loop().add_reader(self._file, self._read)
+
+    def lines(self) -> list[str]:
+        """All complete lines that are there now, and a last one without an end."""
+        if not self._file.closed:
+            self._read()
+        rest = [_tidy(self._rest)] if self._rest.strip() else []
+        return [*self._lines, *rest]
+
+    def close(self) -> None:
+        if not self._file.closed:
+            asyncio.get_running_loop().remove_reader(self._file)
+            self._file.close()
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._file.fileno(), 1 << 16):
+                *lines, self._rest = (self._rest + data)[-(1 << 16) :].split(b"\n")
+                self._lines.extend(_tidy(line) for line in lines if line.strip())
+            asyncio.get_running_loop().remove_reader(self._file)
+
+
+def _tidy(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip()[:500]
+
+
+def _spawn(program: str, sock: socket.socket) -> subprocess.Popen[bytes]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_STARTS)
+    }
+    # The same code as ours, however we were started; -P keeps the working folder out of it.
+    kept["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", program, str(os.getpid())],
+        stdin=sock.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=kept,
+        start_new_session=True,
+    )
+
+
+def _describe_exit(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    if name == "SIGKILL":
+        return "was killed by SIGKILL (by somebody, or because memory was full)"
+    return f"was killed by {name}"

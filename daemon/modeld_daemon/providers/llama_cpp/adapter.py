@@ -1,0 +1,132 @@
+"""`local/`: models that run on this machine, by llama.cpp in a process of its own.
+
+Nothing here imports the engine: the daemon never loads native code of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import anyio
+
+from modeld.errors import EngineError, ModeldError
+from modeld.types import ModelOutput
+
+from ...core.call import Call, Route
+from ...core.ports import Sink, TokenCount
+from ..engine.engine import Engine, LoadFailed, OnWait
+from ..engine.words import CallFailed
+from .errors import PROVIDER, call_error, is_overflow, load_error
+from .models import LocalModels
+from .options import ModelArgs
+from .request import build_messages, build_requests
+from .response import build_output, overflow_output
+
+JsonObject: TypeAlias = dict[str, Any]
+
+
+class LlamaProvider:
+    """The `Provider` of local models.
+
+    Args:
+        models: The loaded models of the whole daemon.
+        args: How this caller wants them loaded.
+    """
+
+    def __init__(self, models: LocalModels, args: ModelArgs) -> None:
+        self._models = models
+        self._args = args
+        self._closed = False
+
+    async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        """Makes one answer; see `Provider`."""
+        self._check_open()
+        requests = build_requests(call)
+        on_wait = _queue_reporter(sink)
+        async with self._models.use(route.model, self._args, on_wait, self) as engine:
+            try:
+                results = await _ask_all(engine, requests, sink, on_wait)
+            except CallFailed as failure:
+                if is_overflow(failure):
+                    tokens = failure.detail.get("n_prompt_tokens", 0)
+                    return overflow_output(route.model, failure.message, tokens)
+                raise call_error(failure, route.name) from None
+            except LoadFailed as failed:
+                raise _load_error(failed, engine, route) from None
+            context = engine.opened["n_ctx"]
+        return build_output(route.model, results, call.config, context)
+
+    async def count_tokens(self, call: Call, route: Route) -> TokenCount:
+        """Counts the tokens of the call's messages, exactly; see `Provider`."""
+        self._check_open()
+        messages = build_messages(call.messages)
+        async with self._models.use(route.model, self._args, _queue_reporter(None), self) as engine:
+            try:
+                result = await engine.call("count", {"messages": messages}, slot=False)
+            except CallFailed as failure:
+                raise call_error(failure, route.name) from None
+            except LoadFailed as failed:
+                raise _load_error(failed, engine, route) from None
+        return TokenCount(result["tokens"], estimated=False)
+
+    async def aclose(self) -> None:
+        """Ends this provider, and unloads the models that no other one has used."""
+        self._closed = True
+        await self._models.release(self)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("The provider is closed.", provider=PROVIDER)
+
+
+def _load_error(failed: LoadFailed, engine: Engine, route: Route) -> ModeldError:
+    return load_error(failed, engine.opening["path"], route.name)
+
+
+def _queue_reporter(sink: Sink | None) -> OnWait:
+    def on_wait(reason: str, position: int | None) -> None:
+        if sink is not None:
+            sink.queued(reason, position)
+
+    return on_wait
+
+
+async def _ask_all(
+    engine: Engine, requests: list[JsonObject], sink: Sink | None, on_wait: OnWait
+) -> list[JsonObject]:
+    """All choices side by side; only the first is streamed."""
+    if len(requests) == 1:
+        return [await _ask(engine, requests[0], sink, on_wait)]
+    results: list[JsonObject] = [{} for _ in requests]
+    failures: list[CallFailed | LoadFailed | ModeldError] = []
+
+    async def ask(index: int) -> None:
+        try:
+            one = sink if index == 0 else None
+            results[index] = await _ask(engine, requests[index], one, on_wait)
+        except (CallFailed, LoadFailed, ModeldError) as failure:
+            failures.append(failure)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for index in range(len(requests)):
+            group.start_soon(ask, index)
+    if failures:
+        raise failures[0]
+    return results
+
+
+async def _ask(
+    engine: Engine, request: JsonObject, sink: Sink | None, on_wait: OnWait
+) -> JsonObject:
+    def on_event(event: JsonObject) -> None:
+        assert sink is not None
+        if reasoning := event.get("reasoning"):
+            sink.reasoning(reasoning)
+        if text := event.get("text"):
+            sink.text(text)
+
+    body = {"request": request, "stream": sink is not None}
+    return await engine.call(
+        "generate", body, on_event=None if sink is None else on_event, on_wait=on_wait
+    )

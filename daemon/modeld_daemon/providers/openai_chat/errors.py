@@ -1,0 +1,173 @@
+"""Statuses and error bodies to errors, by table. Pure.
+
+https://platform.openai.com/docs/guides/error-codes
+A request that a filter or a length limit stops is a sad *result*: see `sad_result`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modeld.errors import (
+    AuthenticationError,
+    InvalidRequest,
+    ModeldError,
+    ModelNotFound,
+    PermissionDenied,
+    ProviderError,
+    ProviderUnavailable,
+    QuotaExhausted,
+    RateLimited,
+)
+from modeld.types import JsonValue, ModelOutput, StopDetails, StopReason
+
+from ..http.jsontext import loads
+from ..http.retry_after import rate_limit_reset, retry_after
+
+__all__ = ["WireError", "error_from", "failure", "read_error", "sad_result"]
+
+# A code or type says more than the status that it comes with.
+_BY_WORD: Mapping[str, type[ModeldError]] = {
+    "insufficient_quota": QuotaExhausted,
+    "billing_hard_limit_reached": QuotaExhausted,
+    "billing_not_active": QuotaExhausted,
+    "invalid_api_key": AuthenticationError,
+    "authentication_error": AuthenticationError,
+    "permission_error": PermissionDenied,
+    "model_not_found": ModelNotFound,
+    "rate_limit_exceeded": RateLimited,
+    "rate_limit_error": RateLimited,
+    "server_error": ProviderUnavailable,
+    "internal_server_error": ProviderUnavailable,
+    "service_unavailable": ProviderUnavailable,
+    "overloaded_error": ProviderUnavailable,
+    "engine_overloaded": ProviderUnavailable,
+    "timeout": ProviderUnavailable,
+}
+_BY_STATUS: Mapping[int, type[ModeldError]] = {
+    400: InvalidRequest,
+    401: AuthenticationError,
+    402: QuotaExhausted,
+    403: PermissionDenied,
+    408: ProviderUnavailable,
+    409: ProviderUnavailable,  # a lock was not had in time; the SDK retries it too
+    413: InvalidRequest,
+    422: InvalidRequest,
+    429: RateLimited,
+}
+_QUOTA = re.compile(
+    r"exceeded your current quota|insufficient (balance|credits|funds)", re.IGNORECASE
+)
+_MODEL = re.compile(r"\bmodel\b|\bdeployment\b", re.IGNORECASE)
+
+_SAD_CODES: Mapping[str, StopReason] = {
+    "context_length_exceeded": "model_length",
+    "invalid_prompt": "content_filter",
+    "content_policy_violation": "content_filter",
+    "content_filter": "content_filter",
+    "cyber_policy": "content_filter",
+}
+_SAD_TEXTS: tuple[tuple[re.Pattern[str], StopReason], ...] = (
+    (
+        re.compile(
+            r"maximum context length|context[_ ](length|window)|prompt (is )?too long"
+            r"|(input|messages?) (is|are) too (long|large)|exceeds? the (model'?s? )?max(imum)?[\w ]* length",
+            re.IGNORECASE,
+        ),
+        "model_length",
+    ),
+    (re.compile(r"\bblocked\b", re.IGNORECASE), "content_filter"),
+)
+_SAD_STATUSES = (400, 413, 422)
+_SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class WireError:
+    """What an error body says, whatever its shape."""
+
+    message: str
+    code: str = ""
+    type: str = ""
+    structured: bool = True
+    """False when the body was no JSON, so that whoever answered may not be the API at all."""
+
+
+def read_error(body: bytes) -> WireError:
+    """The error of a body: OpenAI's shape, its relatives', or any text."""
+    try:
+        return error_from(loads(body))
+    except ValueError:
+        text = re.sub(r"<[^>]*>|\s+", " ", body[:4096].decode("utf-8", "replace"))
+        return WireError(" ".join(text.split())[:_SHOWN], structured=False)
+
+
+def error_from(value: JsonValue) -> WireError:
+    """The error in a JSON value."""
+    if isinstance(value, list) and value:  # Google's compatible endpoint
+        value = value[0]
+    if isinstance(value, dict) and "error" in value:
+        value = value["error"]
+    if not isinstance(value, dict):
+        return WireError(str(value)[:_SHOWN])
+    message = value.get("message") or value.get("detail") or value.get("msg") or value
+    return WireError(str(message), _word(value.get("code")), _word(value.get("type")))
+
+
+def failure(
+    error: WireError, status: int | None, headers: Mapping[str, str], provider: str, model: str
+) -> ModeldError:
+    """The error to raise. `status` is None for an error in a stream or in a good answer."""
+    if status is None and error.code.isdigit():
+        status = int(error.code)
+    kind = _kind(error, status)
+    message = error.message or "The provider gave no reason."
+    if not error.structured:
+        message = f"The answer is not the API's (wrong base URL?): {error.message}"
+    if status in (301, 302, 303, 307, 308):
+        message = f"The base URL is redirected to {headers.get('location', 'another place')}."
+    wait = retry_after(headers)
+    if wait is None and kind is RateLimited:
+        wait = rate_limit_reset(headers)
+    return kind(
+        message,
+        provider=provider,
+        model=model,
+        status=status,
+        request_id=headers.get("x-request-id"),
+        retry_after=wait if kind in (RateLimited, ProviderUnavailable) else None,
+    )
+
+
+def sad_result(error: WireError, status: int, model: str) -> ModelOutput | None:
+    """The result of a request that was refused for its content or length, if it is one."""
+    if status not in _SAD_STATUSES:
+        return None
+    reason = _SAD_CODES.get(error.code)
+    if reason is None:
+        reason = next((r for text, r in _SAD_TEXTS if text.search(error.message)), None)
+    if reason is None:
+        return None
+    details = StopDetails(type=error.code or error.type or None, explanation=error.message)
+    return ModelOutput.from_content(
+        model, error.message, reason, error=error.message, stop_details=details
+    )
+
+
+def _kind(error: WireError, status: int | None) -> type[ModeldError]:
+    for word in (error.code, error.type):
+        if word in _BY_WORD and not (status == 404 and word == "server_error"):
+            return _BY_WORD[word]
+    if status in (402, 429) and _QUOTA.search(error.message):
+        return QuotaExhausted
+    if status == 404 and error.structured and _MODEL.search(error.message):
+        return ModelNotFound
+    if status is not None and status >= 500:
+        return ProviderUnavailable
+    return _BY_STATUS.get(status or 0, ProviderError)
+
+
+def _word(value: JsonValue) -> str:
+    return "" if value is None else str(value)

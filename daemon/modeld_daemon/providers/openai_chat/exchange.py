@@ -1,0 +1,127 @@
+"""Reads the answer to one call: plain or streamed, good or bad."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from modeld.errors import ModeldError, ProviderError, ProviderUnavailable
+from modeld.types import ModelOutput
+
+from ...core.call import Call, Route
+from ...core.ports import Sink
+from ..http.client import Response, StreamResponse
+from ..http.jsontext import loads
+from ..http.sse import EventParser
+from .errors import WireError, error_from, failure, read_error, sad_result
+from .replay import replay_output
+from .response import output_from
+from .stream import ChunkFold, StreamError
+
+__all__ = ["Exchange"]
+
+_AFTER_DONE = 0.1
+"""Seconds given to a server to end its answer after [DONE], so that the connection lives on."""
+
+# What reading a JSON value of another shape than expected can raise.
+_WRONG_SHAPE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+
+
+class Exchange:
+    """One call and where its answer goes."""
+
+    def __init__(self, call: Call, route: Route, sink: Sink | None) -> None:
+        self._call = call
+        self._route = route
+        self._sink = sink
+
+    def complete(self, response: Response) -> ModelOutput:
+        """The output of a plain answer."""
+        output = self._read(response, response.body)
+        if self._sink is not None:
+            replay_output(output, self._sink)
+        return output
+
+    async def streamed(self, response: StreamResponse) -> ModelOutput:
+        """The output of a streamed answer; a plain one is taken where the server cannot stream."""
+        if response.status != 200 or "json" in (response.header("content-type") or ""):
+            body = await response.read_all()
+            output = self._read(response, body)
+            if self._sink is not None:
+                replay_output(output, self._sink)
+            return output
+        fold = ChunkFold(self._sink)
+        try:
+            done = await _feed(fold, response)
+            if done or fold.finished:
+                return output_from(fold.body(), self._call.tools)
+        except StreamError as stopped:
+            raise self._failure(error_from(stopped.error), None, response) from None
+        except _WRONG_SHAPE as error:
+            raise self._garbage(error, response) from None
+        if fold.empty and "event-stream" not in (response.header("content-type") or ""):
+            raise self._garbage(ValueError("there is no event in it"), response)
+        raise ProviderUnavailable(
+            "The stream ended before the answer did.",
+            provider=self._route.provider,
+            model=self._route.name,
+            request_id=response.header("x-request-id"),
+            phase="stream",
+        )
+
+    def _read(self, response: Response | StreamResponse, body: bytes) -> ModelOutput:
+        if response.status != 200:
+            error = read_error(body)
+            result = sad_result(error, response.status, self._route.model)
+            if result is not None:
+                return result
+            raise self._failure(error, response.status, response)
+        try:
+            value = loads(body)
+            if not value.get("choices") and value.get("error"):
+                wire_error = error_from(value)
+            else:
+                return output_from(value, self._call.tools)
+        except _WRONG_SHAPE as error:
+            raise self._garbage(error, response) from None
+        raise self._failure(wire_error, None, response)
+
+    def _failure(
+        self, error: WireError, status: int | None, response: Response | StreamResponse
+    ) -> ModeldError:
+        headers = response.header_dict()
+        return failure(error, status, headers, self._route.provider, self._route.name)
+
+    def _garbage(self, error: Exception, response: Response | StreamResponse) -> ProviderError:
+        return ProviderError(
+            f"The answer is no chat completion: {type(error).__name__}: {error}",
+            provider=self._route.provider,
+            model=self._route.name,
+            status=response.status,
+            request_id=response.header("x-request-id"),
+        )
+
+
+async def _feed(fold: ChunkFold, response: StreamResponse) -> bool:
+    """Feeds the fold to the end of the stream; whether the server said that it was done."""
+    parser = EventParser()
+    while piece := await response.read():
+        for _, data in parser.feed(piece):
+            if data == b"[DONE]":
+                await _drain(response)
+                return True
+            fold.feed(loads(data))
+    for _, data in parser.finish():
+        if data == b"[DONE]":
+            return True
+        fold.feed(loads(data))
+    return False
+
+
+async def _drain(response: StreamResponse) -> None:
+    """Lets the answer end. If it does not, only the connection is lost."""
+    if response.ended:
+        return
+    with suppress(TimeoutError, ModeldError):
+        async with asyncio.timeout(_AFTER_DONE):
+            await response.read_all()

@@ -1,0 +1,286 @@
+"""The body of a chat completion to a `ModelOutput`. Pure.
+
+https://platform.openai.com/docs/api-reference/chat/object
+What has no class here is kept: members of a message as `ContentData`, of the choices and of the
+whole in the output's metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modeld.types import (
+    ChatCompletionChoice,
+    ChatMessageAssistant,
+    Citation,
+    Content,
+    ContentData,
+    ContentReasoning,
+    ContentText,
+    JsonObject,
+    JsonValue,
+    Logprob,
+    Logprobs,
+    ModelOutput,
+    StopCategory,
+    StopDetails,
+    ToolCall,
+    ToolInfo,
+    TopLogprob,
+    UrlCitation,
+    as_stop_reason,
+)
+
+from .arguments import parse_tool_call
+from .internal import (
+    AUDIO_TRANSCRIPT,
+    MESSAGE_MEMBER,
+    REASONING_FIELDS,
+    TOOL_CALL_MEMBERS,
+    thoughts_to_internal,
+)
+from .think import ThinkSplitter
+from .usage import unmodelled_usage, usage_from
+
+__all__ = ["call_id", "output_from"]
+
+_BODY_MEMBERS = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
+_CHOICE_MEMBERS = frozenset(("index", "message", "finish_reason", "logprobs"))
+_DETAIL_MEMBERS = frozenset(("finish_details", "content_filter_results"))
+_MESSAGE_MEMBERS = frozenset(
+    (
+        *("role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call"),
+        *("reasoning_details", *REASONING_FIELDS),
+    )
+)
+_CALL_MEMBERS = frozenset(("id", "index", "type", "function", "custom"))
+
+
+def output_from(body: JsonObject, tools: Sequence[ToolInfo] = ()) -> ModelOutput:
+    """The output; `ValueError`, `KeyError` or `TypeError` where the body is no chat completion."""
+    model = body.get("model") or ""
+    response_id = body.get("id") or None
+    wire_choices = body["choices"]
+    if len(wire_choices) > 1:
+        wire_choices = sorted(wire_choices, key=lambda choice: choice.get("index") or 0)
+    metadata: JsonObject = {
+        key: value
+        for key, value in body.items()
+        if key not in _BODY_MEMBERS and value not in (None, "", [], {})
+    }
+    choices = []
+    for choice in wire_choices:
+        choices.append(_choice(choice, model, response_id, tools))
+        _keep(choice, _CHOICE_MEMBERS | _DETAIL_MEMBERS, metadata, "choices", choice.get("index"))
+    output = ModelOutput(model, choices, response_id=response_id)
+    usage = body.get("usage")
+    if usage:
+        output.usage = usage_from(usage)
+        output.input_context_tokens = usage.get("prompt_tokens")
+        unmodelled = unmodelled_usage(usage)
+        if unmodelled:
+            metadata["usage"] = unmodelled
+    output.metadata = metadata or None
+    return output
+
+
+def call_id(response_id: str | None, index: int) -> str:
+    """An id for a tool call that the server gave none."""
+    return f"call_{response_id or 'modeld'}_{index}"
+
+
+def _keep(
+    item: JsonObject, known: frozenset[str], into: JsonObject, name: str, index: int | None
+) -> None:
+    rest = {k: v for k, v in item.items() if k not in known and v not in (None, "", [], {})}
+    if rest:
+        into.setdefault(name, {})[str(index or 0)] = rest
+
+
+def _choice(
+    wire: JsonObject, model: str, response_id: str | None, tools: Sequence[ToolInfo]
+) -> ChatCompletionChoice:
+    message = wire["message"]
+    parts = _content(message)
+    calls, call_members = _tool_calls(message, response_id, tools)
+    if call_members:
+        parts.append(ContentData(call_members, internal={"source": TOOL_CALL_MEMBERS}))
+    content: str | list[Content] = parts
+    if not parts:
+        content = ""
+    elif len(parts) == 1:
+        only = parts[0]
+        if isinstance(only, ContentText) and not (only.internal or only.refusal or only.citations):
+            content = only.text
+    said = ChatMessageAssistant(content, source="generate", tool_calls=calls or None, model=model)
+    reason = wire.get("finish_reason") or (wire.get("finish_details") or {}).get("type")
+    choice = ChatCompletionChoice(said, as_stop_reason(reason))
+    for name in _DETAIL_MEMBERS:
+        if wire.get(name):
+            _add_stop_details(choice, name, wire[name])
+    logprobs = wire.get("logprobs")
+    if logprobs:
+        choice.logprobs = _logprobs(logprobs)
+    return choice
+
+
+def _content(message: JsonObject) -> list[Content]:
+    parts: list[Content] = []
+    reasoning = _reasoning(message)
+    if reasoning is not None:
+        parts.append(reasoning)
+    text = message.get("content")
+    if isinstance(text, str) and text:
+        parts.extend(_text_parts(text, message.get("annotations")))
+    elif isinstance(text, list):
+        parts.extend(_listed_part(part) for part in text)
+    if message.get("refusal"):
+        parts.append(ContentText(message["refusal"], refusal=True))
+    audio = message.get("audio")
+    if audio:
+        if audio.get("transcript") and not text:
+            transcript = {"source": AUDIO_TRANSCRIPT}
+            parts.append(ContentText(audio["transcript"], internal=transcript))
+        parts.append(_member("audio", audio))
+    for name, value in message.items():
+        if name not in _MESSAGE_MEMBERS and value not in (None, "", [], {}):
+            parts.append(_member(name, value))
+    return parts
+
+
+def _member(name: str, value: JsonValue) -> ContentData:
+    return ContentData({name: value}, internal={"source": MESSAGE_MEMBER})
+
+
+def _reasoning(message: JsonObject) -> ContentReasoning | None:
+    details = message.get("reasoning_details")
+    found = [name for name in REASONING_FIELDS if isinstance(message.get(name), str)]
+    field = next((name for name in found if message[name]), None)
+    text: str = message[field] if field else ""
+    if details:
+        internal = {"source": "reasoning_details", "details": details}
+        signature = next((d["signature"] for d in details if d.get("signature")), None)
+        return ContentReasoning(text, signature=signature, redacted=not text, internal=internal)
+    if field is None:
+        return None
+    return ContentReasoning(text, internal={"source": field})
+
+
+def _text_parts(text: str, annotations: JsonValue) -> list[Content]:
+    parts: list[Content] = []
+    if text[0] in "< \n\t\r":
+        splitter = ThinkSplitter()
+        _, answer = splitter.feed(text)
+        _, rest = splitter.finish()
+        thoughts = splitter.thoughts()
+        if thoughts is not None:
+            internal = thoughts_to_internal(thoughts)
+            parts.append(ContentReasoning(thoughts.reasoning, internal=internal))
+            text = answer + rest
+    if annotations:
+        citations, unknown = _citations(annotations)
+        parts.append(ContentText(text, citations=citations or None))
+        if unknown:
+            parts.append(_member("annotations", unknown))
+    elif text:
+        parts.append(ContentText(text))
+    return parts
+
+
+def _citations(annotations: list[JsonObject]) -> tuple[list[Citation], list[JsonObject]]:
+    citations: list[Citation] = []
+    unknown = []
+    for annotation in annotations:
+        page = annotation.get("url_citation")
+        if annotation.get("type") != "url_citation" or not isinstance(page, dict):
+            unknown.append(annotation)
+            continue
+        start, end = page.get("start_index"), page.get("end_index")
+        rest = {
+            key: value
+            for key, value in page.items()
+            if key not in ("url", "title", "start_index", "end_index")
+        }
+        citations.append(
+            UrlCitation(
+                page.get("url") or "",
+                title=page.get("title"),
+                cited_text=(start, end) if start is not None and end is not None else None,
+                internal=rest or None,
+            )
+        )
+    return citations, unknown
+
+
+def _listed_part(part: JsonObject) -> Content:
+    """Some servers answer with a list of parts, as requests may have."""
+    if part.get("type") == "text":
+        return ContentText(part["text"])
+    return ContentData(part)
+
+
+def _tool_calls(
+    message: JsonObject, response_id: str | None, tools: Sequence[ToolInfo]
+) -> tuple[list[ToolCall], JsonObject]:
+    """The calls, and what they have that is not modelled, by the call's id."""
+    wire_calls = message.get("tool_calls")
+    if not wire_calls:
+        function = message.get("function_call")  # the API before tools
+        wire_calls = [{"function": function}] if function else []
+    calls = []
+    members: JsonObject = {}
+    for index, wire in enumerate(wire_calls):
+        id = wire.get("id") or call_id(response_id, index)
+        custom = wire.get("custom")
+        if custom:
+            said = {"input": custom.get("input") or ""}
+            calls.append(ToolCall(id, custom["name"], said, type="custom"))
+        else:
+            function = wire["function"]
+            arguments = function.get("arguments")
+            if isinstance(arguments, dict):  # some servers send an object in place of its text
+                calls.append(ToolCall(id, function["name"], arguments))
+            else:
+                calls.append(parse_tool_call(id, function["name"], arguments or "", tools))
+        rest = {k: v for k, v in wire.items() if k not in _CALL_MEMBERS and v is not None}
+        if rest:
+            members[id] = rest
+    return calls, members
+
+
+def _logprobs(wire: JsonObject) -> Logprobs | None:
+    """Of the answer, or of the refusal where that is what the model said."""
+    tokens = wire.get("content") or wire.get("refusal")
+    if not isinstance(tokens, list):
+        return None
+    return Logprobs(
+        [
+            Logprob(
+                token["token"],
+                token["logprob"],
+                token.get("bytes"),
+                [
+                    TopLogprob(top["token"], top["logprob"], top.get("bytes"))
+                    for top in token.get("top_logprobs") or ()
+                ]
+                or None,
+            )
+            for token in tokens
+        ]
+    )
+
+
+def _add_stop_details(choice: ChatCompletionChoice, name: str, wire: JsonObject) -> None:
+    """Azure's content filter, and what older vision models say about the end."""
+    details = choice.stop_details or StopDetails()
+    if name == "finish_details":
+        details.type = wire.get("type")
+        details.explanation = wire.get("stop")
+    else:
+        details.categories = [
+            StopCategory(category, result.get("severity"))
+            for category, result in wire.items()
+            if isinstance(result, dict) and result.get("filtered")
+        ]
+    if details.type or details.explanation or details.categories:
+        choice.stop_details = details

@@ -1,0 +1,136 @@
+"""Makes providers out of rows. Dialects and their SDKs are loaded here, on first use."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from modeld.errors import ModelNotFound, PrerequisiteError
+
+from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
+from .catalog import ROWS
+
+__all__ = ["DIALECTS", "Dialect", "Registry"]
+
+log = logging.getLogger("modeld.providers")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Where the code of a dialect is, as `module:name` below this package.
+
+    `check(row, model, connection, shared)` is called when a model is opened and must be cheap;
+    `build(row, connection, shared)` makes the provider, and its module may import an SDK.
+    `shared` is what `open(data_folder)` gave, once for the daemon; None where there is no `open`.
+    """
+
+    check: str
+    build: str
+    open: str | None = None
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    "mock": Dialect(check="mock:check", build="mock:build"),
+    "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),
+    "llama_cpp": Dialect(
+        check="llama_cpp.dialect:check",
+        build="llama_cpp.dialect:build",
+        open="llama_cpp.dialect:open_local",
+    ),
+}
+
+
+class Registry:
+    """The `Catalog` of the daemon.
+
+    Args:
+        data_folder: modeld's folder of data, where pulled weights are.
+        rows: The providers.
+    """
+
+    def __init__(self, data_folder: Path, rows: Iterable[Row] = ROWS) -> None:
+        self._data_folder = data_folder
+        self._rows = {row.name: row for row in sorted(rows, key=lambda row: row.name)}
+        self._shared: dict[str, Any] = {}
+
+    def rows(self) -> list[Row]:
+        """All providers, by name."""
+        return list(self._rows.values())
+
+    def row(self, name: str) -> Row:
+        """The row of that name; `ModelNotFound` if there is none."""
+        try:
+            return self._rows[name]
+        except KeyError:
+            raise ModelNotFound(f"there is no provider '{name}'") from None
+
+    def installed(self, row: Row) -> bool:
+        """Whether the row's packages can be found; they are not imported."""
+        return all(importlib.util.find_spec(package) is not None for package in row.packages)
+
+    def install_hint(self, row: Row) -> str:
+        """The command that installs what the row needs."""
+        return f"pip install 'modeld[{row.extra}]'" if row.extra else ""
+
+    def check(self, row: Row, model: str, connection: Connection) -> None:
+        """Raises at once what would make every call fail."""
+        if not self.installed(row):
+            raise PrerequisiteError(
+                f"{row.name} requires the optional package {' and '.join(row.packages)}. "
+                f"Install with: {self.install_hint(row)}",
+                provider=row.name,
+            )
+        check: Any = _load(DIALECTS[row.dialect].check)
+        check(row, model, connection, self._opened(row.dialect))
+
+    async def build(self, row: Row, connection: Connection) -> Provider:
+        """Builds the provider. An SDK may take a second to import: a thread does it."""
+        build: Any = await anyio.to_thread.run_sync(_load, DIALECTS[row.dialect].build)
+        provider: Provider = build(row, connection, self._opened(row.dialect))
+        return provider
+
+    def _opened(self, dialect: str) -> Any:
+        place = DIALECTS[dialect].open
+        if place is None:
+            return None
+        if dialect not in self._shared:
+            open_dialect: Any = _load(place)
+            self._shared[dialect] = open_dialect(self._data_folder)
+        return self._shared[dialect]
+
+    def models(self, provider: str) -> list[ModelListing]:
+        """Models that are known without asking a server."""
+        if provider:
+            self.row(provider)
+        listed: list[ModelListing] = []
+        for row in self.rows():
+            if provider not in ("", row.name) or not self.installed(row):
+                continue
+            shared = self._opened(row.dialect)
+            if shared is not None:
+                listed += shared.listing(row.name)
+            elif not row.network:
+                listed.append(ModelListing(f"{row.name}/model", description=row.description))
+        return listed
+
+    def engines(self) -> list[EngineListing]:
+        """Engine processes."""
+        return [engine for shared in self._shared.values() for engine in shared.engines()]
+
+    async def aclose(self) -> None:
+        """Ends what the dialects share, such as engine processes."""
+        shared, self._shared = self._shared, {}
+        for one in shared.values():
+            await one.aclose()
+
+
+def _load(place: str) -> object:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(f".{module}", __package__), name)

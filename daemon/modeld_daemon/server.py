@@ -1,0 +1,125 @@
+"""The gRPC server: its options, its services, its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import anyio
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+
+from modeld.v1 import (
+    daemon_service_pb2,
+    inference_service_pb2,
+    model_service_pb2,
+    session_service_pb2,
+)
+from modeld.v1.daemon_service_pb2_grpc import add_DaemonServiceServicer_to_server
+from modeld.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from modeld.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
+from modeld.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
+
+from .core.pipeline import Pipeline
+from .core.ports import Catalog
+from .core.sessions import Sessions
+from .service.admission import Admission
+from .service.daemon import DaemonServicer, Identity, StopRequest
+from .service.inference import InferenceServicer
+from .service.interceptor import DoorInterceptor
+from .service.models import ModelServicer
+from .service.reflection import add_reflection
+from .service.session import SessionServicer
+
+__all__ = ["Server"]
+
+MESSAGE_BYTES = 64 * 1024 * 1024
+PENDING = 100_000
+
+OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    # With the defaults a burst of more than about 1,000 calls at once is answered CANCELLED.
+    ("grpc.server.max_pending_requests", PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", PENDING),
+    ("grpc.max_concurrent_streams", PENDING),
+    ("grpc.so_reuseport", 0),
+    # A local client that is alive but silent for hours is no reason to drop its session.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+SERVICES = {
+    "InferenceService": inference_service_pb2,
+    "ModelService": model_service_pb2,
+    "SessionService": session_service_pb2,
+    "DaemonService": daemon_service_pb2,
+}
+
+
+class Server:
+    """Serves the contract on a unix socket, to callers that know the token."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sessions: Sessions,
+        catalog: Catalog,
+        *,
+        token: str,
+        identity: Identity,
+        stop: StopRequest,
+    ) -> None:
+        self._pipeline = pipeline
+        self._admission = Admission()
+        self._server = grpc.aio.server(interceptors=[DoorInterceptor(token)], options=list(OPTIONS))
+        self._health = HealthServicer()
+        self._sessions = SessionServicer(pipeline, sessions, self._admission)
+        inference = InferenceServicer(pipeline, sessions, self._admission)
+        models = ModelServicer(sessions, catalog, self._admission)
+        daemon = DaemonServicer(pipeline, sessions, catalog, self._admission, identity, stop)
+        add_SessionServiceServicer_to_server(self._sessions, self._server)
+        add_InferenceServiceServicer_to_server(inference, self._server)
+        add_ModelServiceServicer_to_server(models, self._server)
+        add_DaemonServiceServicer_to_server(daemon, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [m.DESCRIPTOR.services_by_name[n].full_name for n, m in SERVICES.items()]
+        health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        add_reflection([*names, health], self._server)
+        self._names: Iterable[str] = ("", *names)
+
+    async def start(self, socket_path: str) -> None:
+        """Listens. The socket is the owner's alone from its first moment."""
+        mask = os.umask(0o177)
+        try:
+            self._server.add_insecure_port(f"unix:{socket_path}")
+            await self._server.start()
+        finally:
+            os.umask(mask)
+        Path(socket_path).chmod(0o600)  # noqa: ASYNC240  # before anybody is served
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+
+    async def drain(self, grace: float | None) -> None:
+        """Takes no new calls and waits for the running ones, at most `grace` seconds."""
+        self._admission.draining = True
+        self._sessions.say_goodbye("the daemon is stopping")
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        with anyio.move_on_after(grace):
+            await self._pipeline.flights.drained()
+
+    async def stop(self) -> None:
+        """Cancels what still runs and closes every connection."""
+        self._pipeline.flights.cancel_all("the daemon was stopped")
+        with anyio.move_on_after(2, shield=True):
+            await self._pipeline.flights.drained()
+            await anyio.sleep(0.02)  # lets the last frames leave
+        await self._server.stop(grace=0.2)
+
+    def in_flight(self) -> int:
+        """Calls that run or wait."""
+        return self._pipeline.flights.statistics().in_flight
+
+    async def _set_health(self, status: int) -> None:
+        for name in self._names:
+            await self._health.set(name, status)

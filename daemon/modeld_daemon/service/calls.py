@@ -1,0 +1,80 @@
+"""From the messages of the contract to what the core takes."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from modeld.errors import InvalidRequest
+from modeld.types import GenerateConfig
+from modeld.v1 import inference_service_pb2 as pb
+from modeld.v1.model_service_pb2 import ModelSpec as ModelSpecProto
+from modeld.wire import config_from_proto, generate_input_from_proto
+from modeld.wire.jsontext import load_object
+
+from ..core.call import UNSAID, Call
+from ..core.resolve import ModelSpec
+from ..core.sessions import Lease, Session, Sessions
+
+__all__ = ["call_from_proto", "leased", "spec_from_proto"]
+
+
+# Names of calls: a random start, so that those of two daemons differ in logs, then counted.
+_numbers = itertools.count(secrets.randbits(48))
+
+
+def call_from_proto(proto: pb.Call, timeout_ms: int = 0) -> Call:
+    """The call; `InvalidRequest` names what is wrong with it."""
+    asked = generate_input_from_proto(proto)
+    if not asked.input:
+        raise InvalidRequest("a call needs an input or at least one message")
+    if proto.HasField("request_id") and not 0 < len(proto.request_id) <= 256:
+        raise InvalidRequest("a request_id has 1 to 256 characters")
+    return Call(
+        id=f"{next(_numbers):x}",
+        messages=asked.input,
+        config=asked.config if proto.HasField("config") else UNSAID,
+        tools=asked.tools,
+        tool_choice=asked.tool_choice or "auto",
+        request_id=proto.request_id if proto.HasField("request_id") else None,
+        deadline=anyio.current_time() + timeout_ms / 1000 if timeout_ms else None,
+        role=proto.role if proto.HasField("role") else None,
+        epoch=proto.epoch if proto.HasField("epoch") else None,
+    )
+
+
+def spec_from_proto(proto: ModelSpecProto) -> ModelSpec:
+    """The model as it is named; `InvalidRequest` names what is wrong with it."""
+    return ModelSpec(
+        name=proto.name,
+        base_url=proto.base_url if proto.HasField("base_url") else None,
+        api_key=proto.api_key if proto.HasField("api_key") else None,
+        args=load_object(proto.args_json, "args_json") if proto.HasField("args_json") else {},
+        config=config_from_proto(proto.config) if proto.HasField("config") else GenerateConfig(),
+    )
+
+
+@contextmanager
+def leased(
+    sessions: Sessions,
+    session: Session | None,
+    target: pb.Call | pb.AttachStreamRequest | pb.CancelRequest,
+) -> Iterator[Lease]:
+    """The lease that a request names: one of the session's, or one for this request alone."""
+    kind = target.WhichOneof("target")
+    if kind is None:
+        raise InvalidRequest("name a model: model.name, or handle in a session")
+    if kind == "handle":
+        if session is None:
+            raise InvalidRequest("a handle needs its session: name it in 'modeld-session'")
+        yield session.lease(target.handle)
+        return
+    lease = sessions.borrow(session, spec_from_proto(target.model))
+    try:
+        yield lease
+    finally:
+        lease.give_back(close=False)

@@ -1,0 +1,108 @@
+"""ModelService: models that a session holds, and what there is to hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+import grpc
+
+from modeld.errors import InvalidRequest
+from modeld.v1 import model_service_pb2 as pb
+from modeld.v1.model_service_pb2_grpc import ModelServiceServicer
+
+from ..core.ports import Catalog
+from ..core.sessions import Session, Sessions
+from .admission import Admission
+from .calls import spec_from_proto
+from .metadata import session_of
+
+__all__ = ["ModelServicer", "open_model"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def open_model(
+    sessions: Sessions, session: Session, request: pb.OpenModelRequest
+) -> pb.OpenModelResponse:
+    """Opens a model for a session, or says which variables must be known first."""
+    spec = spec_from_proto(request.model)
+    missing = sessions.missing(session, spec)
+    if missing:
+        return pb.OpenModelResponse(need_environment=missing)
+    lease = sessions.open_model(session, spec)
+    resolution, _ = lease.resolve()
+    return pb.OpenModelResponse(
+        handle=lease.handle,
+        environment=sessions.resolver.variables(resolution.row),
+        provider=resolution.row.name,
+        account=resolution.route.account.fingerprint,
+        base_url=resolution.connection.base_url,
+    )
+
+
+class ModelServicer(ModelServiceServicer):
+    """Maps in, asks the sessions and the catalog, maps out."""
+
+    def __init__(self, sessions: Sessions, catalog: Catalog, admission: Admission) -> None:
+        self._sessions = sessions
+        self._catalog = catalog
+        self._admission = admission
+
+    async def OpenModel(  # noqa: N802  # named by the contract
+        self, request: pb.OpenModelRequest, context: Context
+    ) -> pb.OpenModelResponse:
+        """Leases a model to a session."""
+        self._admission.check()
+        return open_model(self._sessions, self._session(context), request)
+
+    async def CloseModel(  # noqa: N802
+        self, request: pb.CloseModelRequest, context: Context
+    ) -> pb.CloseModelResponse:
+        """Gives a lease back."""
+        self._sessions.close_model(self._session(context), request.handle)
+        return pb.CloseModelResponse()
+
+    def _session(self, context: Context) -> Session:
+        session = session_of(context, self._sessions)
+        if session is None:
+            raise InvalidRequest("handles live in a session: name it in 'modeld-session'")
+        return session
+
+    async def ListModels(  # noqa: N802
+        self, request: pb.ListModelsRequest, context: Context
+    ) -> pb.ListModelsResponse:
+        """Models that can be named."""
+        found = await anyio.to_thread.run_sync(self._catalog.models, request.provider)
+        return pb.ListModelsResponse(
+            models=[
+                pb.ModelDescription(
+                    name=model.name,
+                    size_bytes=model.size_bytes,
+                    available=model.available,
+                    loaded=model.loaded,
+                    description=model.description,
+                )
+                for model in found
+            ]
+        )
+
+    async def ListProviders(  # noqa: N802
+        self, request: pb.ListProvidersRequest, context: Context
+    ) -> pb.ListProvidersResponse:
+        """Providers of this daemon."""
+        rows = self._catalog.rows()
+        return pb.ListProvidersResponse(
+            providers=[
+                pb.ProviderDescription(
+                    name=row.name,
+                    description=row.description,
+                    installed=self._catalog.installed(row),
+                    install_hint=self._catalog.install_hint(row),
+                    key_variables=row.key_variables,
+                    base_url_variables=row.base_url_variables,
+                    default_base_url=row.base_url or "",
+                )
+                for row in rows
+            ]
+        )

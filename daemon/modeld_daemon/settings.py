@@ -1,0 +1,192 @@
+"""The daemon's settings: `$MODELD_HOME/config.toml`, and MODELD_* variables, which win.
+
+idle_timeout = 1800            # seconds without a call; 0: never leave
+drain_timeout = 0              # longest wait for running calls at a stop; 0: as long as it takes
+log_level = "info"
+
+[providers.openai]
+api_key = "file:~/.secrets/openai"      # or env:NAME, keyring:NAME; never the key itself
+base_url = "https://gateway.example/v1"
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from modeld.errors import InvalidRequest, PrerequisiteError
+
+__all__ = ["ProviderSettings", "SecretReference", "Settings"]
+
+_LEVELS = ("debug", "info", "warning", "error")
+_SCHEMES = ("env", "file", "keyring")
+_VARIABLES = {
+    "idle_timeout": "MODELD_IDLE_TIMEOUT",
+    "drain_timeout": "MODELD_DRAIN_TIMEOUT",
+    "log_level": "MODELD_LOG_LEVEL",
+    "listen": "MODELD_LISTEN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret is kept. The secret itself is never part of the settings."""
+
+    scheme: Literal["env", "file", "keyring"]
+    name: str
+
+    @classmethod
+    def parse(cls, where: str, text: str) -> SecretReference:
+        """Reads `scheme:name`; an error, which does not show the text, if it is anything else."""
+        scheme, colon, name = text.partition(":")
+        if not colon or scheme not in _SCHEMES or not name:
+            raise InvalidRequest(
+                f"{where} must say where the key is: env:NAME, file:PATH or keyring:NAME. A key "
+                "itself does not belong into a settings file."
+            )
+        return cls(cast("Literal['env', 'file', 'keyring']", scheme), name)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.name}"
+
+    def read(self, environ: Mapping[str, str] = os.environ) -> str:
+        """The secret. It may read a disk or ask a key ring, which blocks."""
+        if self.scheme == "env":
+            secret = environ.get(self.name, "")
+        elif self.scheme == "file":
+            try:
+                secret = Path(self.name).expanduser().read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not text"
+                raise PrerequisiteError(f"The key at {self} cannot be read: {reason}.") from None
+        else:
+            secret = self._ask_keyring()
+        if not secret:
+            raise PrerequisiteError(f"There is no key at {self}, which the settings name.")
+        return secret
+
+    def _ask_keyring(self) -> str:
+        try:
+            keyring = importlib.import_module("keyring")
+        except ImportError:
+            raise PrerequisiteError(
+                f"The key at {self} needs a package: pip install 'modeld[keyring]'"
+            ) from None
+        return keyring.get_password("modeld", self.name) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What the settings say of one provider."""
+
+    api_key: SecretReference | None = None
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    idle_timeout: float = 1800.0
+    drain_timeout: float = 0.0
+    log_level: str = "info"
+    listen: str | None = None
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    """What was found and means nothing, in words for the log."""
+
+    @classmethod
+    def load(cls, path: str, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Reads the file, if there is one, and the variables."""
+        found = _read_toml(path)
+        warnings: list[str] = []
+        values: dict[str, tuple[str, object]] = {}
+        for name, value in found.items():
+            if name in _VARIABLES:
+                values[name] = (f"{name} in {path}", value)
+            elif name != "providers":
+                warnings.append(f"{path}: there is no setting {name!r}")
+        for name, variable in _VARIABLES.items():
+            if text := environ.get(variable, "").strip():
+                values[name] = (variable, text)
+        defaults = cls()
+        return cls(
+            idle_timeout=_seconds(values.get("idle_timeout"), defaults.idle_timeout),
+            drain_timeout=_seconds(values.get("drain_timeout"), defaults.drain_timeout),
+            log_level=_level(values.get("log_level"), defaults.log_level),
+            listen=_text(values.get("listen")),
+            providers=_providers(path, found.get("providers", {}), warnings),
+            warnings=tuple(warnings),
+        )
+
+
+def _read_toml(path: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise InvalidRequest(f"{path} cannot be read: {reason}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidRequest(f"{path} is not valid TOML: {error}.") from None
+
+
+def _seconds(value: tuple[str, object] | None, default: float) -> float:
+    if value is None:
+        return default
+    where, given = value
+    try:
+        seconds = float(given) if isinstance(given, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    if isinstance(given, bool) or not math.isfinite(seconds) or seconds < 0:
+        raise InvalidRequest(f"{where} must be a number of seconds, 0 or more.")
+    return seconds
+
+
+def _level(value: tuple[str, object] | None, default: str) -> str:
+    if value is None:
+        return default
+    where, given = value
+    level = given.lower() if isinstance(given, str) else ""
+    if level not in _LEVELS:
+        raise InvalidRequest(f"{where} must be one of {', '.join(_LEVELS)}.")
+    return level
+
+
+def _text(value: tuple[str, object] | None) -> str | None:
+    if value is None:
+        return None
+    where, given = value
+    if not isinstance(given, str):
+        raise InvalidRequest(f"{where} must be text in quotes.")
+    return given
+
+
+def _providers(path: str, found: object, warnings: list[str]) -> dict[str, ProviderSettings]:
+    if not isinstance(found, dict):
+        raise InvalidRequest(f"providers in {path} must be tables such as [providers.openai].")
+    providers = {}
+    for provider, table in found.items():
+        where = f"providers.{provider} in {path}"
+        if not isinstance(table, dict):
+            raise InvalidRequest(f"{where} must be a table.")
+        warnings.extend(
+            f"{where}: there is no setting {name!r}"
+            for name in table
+            if name not in ("api_key", "base_url")
+        )
+        key = _text((f"api_key of {where}", table["api_key"])) if "api_key" in table else None
+        url = _text((f"base_url of {where}", table["base_url"])) if "base_url" in table else None
+        providers[provider] = ProviderSettings(
+            api_key=None if key is None else SecretReference.parse(f"api_key of {where}", key),
+            base_url=url,
+        )
+    return providers
