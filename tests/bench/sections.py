@@ -1,0 +1,192 @@
+"""What is measured: each section yields rows; a row is one thing that all peers do.
+
+The peers of a row take turns, round by round, so that a busy moment of the machine hits all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from .figures import Figures, medians
+from .scene import BenchError, Scene
+
+Step = Callable[[], Figures]
+
+
+@dataclass
+class Row:
+    """One line of the report: figures by peer, or why a peer has none."""
+
+    name: str
+    figures: dict[str, Figures] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure."""
+
+    rounds: int
+    seconds: float
+    held: int
+
+
+def take_turns(name: str, rounds: int, steps: dict[str, Step]) -> Row:
+    """The medians of each peer over interleaved rounds."""
+    row = Row(name)
+    taken: dict[str, list[Figures]] = {peer: [] for peer in steps}
+    for _ in range(rounds):
+        for peer, step in steps.items():
+            if peer in row.troubles:
+                continue
+            try:
+                taken[peer].append(step())
+            except BenchError as trouble:
+                row.troubles[peer] = str(trouble)
+    row.figures = {peer: medians(found) for peer, found in taken.items() if found}
+    return row
+
+
+def imports(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """What an import costs."""
+
+    def importing(statement: str) -> Step:
+        code = (
+            "import time\nbegan = time.perf_counter()\n"
+            f"{statement}\nline = time.perf_counter() - began"
+        )
+
+        def step() -> Figures:
+            _, memory, line = scene.program(code)
+            return {"import_ms": float(line) * 1000, "rss_mb": memory}
+
+        return step
+
+    steps = {
+        "modeld": importing("from modeld import get_model, GenerateConfig"),
+        "openai": importing("import openai"),
+        "grpc": importing("import grpc"),
+    }
+    yield take_turns("import", effort.rounds * 3, steps)
+
+
+def first(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """A fresh process to its first answer; the daemon is warm."""
+    url = scene.upstream.base_url()
+    programs = {
+        "modeld": f"""
+from modeld import get_model
+model = get_model("openai/gpt-4o-mini", base_url={url!r}, api_key="bench")
+line = model.generate_sync("Say hello").completion
+""",
+        "openai": f"""
+from openai import OpenAI
+client = OpenAI(base_url={url!r}, api_key="bench")
+messages = [{{"role": "user", "content": "Say hello"}}]
+answer = client.chat.completions.create(model="gpt-4o-mini", messages=messages)
+line = answer.choices[0].message.content
+""",
+        "grpc": "import grpc\nline = 'imported'",
+        "python": "line = 'nothing'",
+    }
+
+    def running(peer: str) -> Step:
+        def step() -> Figures:
+            if peer == "modeld":
+                scene.warm()
+            took, memory, _ = scene.program(programs[peer])
+            return {"first_ms": took * 1000, "rss_mb": memory}
+
+        return step
+
+    steps = {peer: running(peer) for peer in programs}
+    yield take_turns("fresh process to first answer", effort.rounds * 2, steps)
+
+
+def start(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """A daemon from nothing."""
+    yield take_turns("daemon ready from nothing", effort.rounds, {"modeld": scene.start_daemon})
+
+    def cold() -> Figures:
+        scene.stop_daemon()
+        took, _, _ = scene.program(
+            "from modeld import get_model\n"
+            "line = get_model('mockllm/model').generate_sync('Say hello').completion"
+        )
+        return {"first_ms": took * 1000}
+
+    yield take_turns("first mock answer, no daemon", effort.rounds, {"modeld": cold})
+
+
+def sequential(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """One call after the other."""
+    for scenario, name in (("sequential", "async"), ("sequential_sync", "sync")):
+        wish = {"warm": 50, "calls": int(200 * effort.seconds)}
+        yield take_turns(
+            f"one call after the other, {name}",
+            effort.rounds,
+            {peer: measuring(scene, peer, scenario, **wish) for peer in ("modeld", "openai")},
+        )
+
+
+def throughput(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """Calls per second and CPU per call."""
+    for concurrent in (1, 64, 256):
+        wish = {"concurrent": concurrent, "seconds": effort.seconds, "warm_seconds": 0.5}
+        explicit = {**wish, "max_connections": concurrent}
+        yield take_turns(
+            f"{concurrent} at once",
+            effort.rounds,
+            {
+                "modeld": measuring(scene, "modeld", "throughput", **explicit),
+                "modeld default": measuring(scene, "modeld", "throughput", **wish),
+                "openai": measuring(scene, "openai", "throughput", **wish),
+            },
+        )
+
+
+def hold(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """Calls that the upstream holds for 2 s, all at once."""
+    wish = {"knobs": ["hold=2"], "max_connections": effort.held, "calls": effort.held}
+    fewer = {**wish, "calls": min(effort.held, 1000)}
+    yield take_turns(
+        f"{effort.held} calls held for 2 s (SDK: {fewer['calls']})",
+        effort.rounds,
+        {
+            "modeld": measuring(scene, "modeld", "hold", **wish),
+            "openai": measuring(scene, "openai", "hold", **fewer),
+        },
+    )
+
+
+def streams(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """100 streams of 200 chunks."""
+    for name, more in (("unpaced", []), ("paced at 10 ms", ["pace=10"])):
+        wish = {
+            "knobs": ["chunks=200", "stamp=1", *more],
+            "concurrent": 100,
+            "chunks": 200,
+            "max_connections": 100,
+        }
+        yield take_turns(
+            f"100 streams x 200 chunks, {name}",
+            effort.rounds,
+            {peer: measuring(scene, peer, "streams", **wish) for peer in ("modeld", "openai")},
+        )
+
+
+def measuring(scene: Scene, peer: str, scenario: str, **options: object) -> Step:
+    """A turn of a peer in a fresh process."""
+    return lambda: scene.measure(peer, scenario, **options)
+
+
+SECTIONS: dict[str, Callable[[Scene, Effort], Iterator[Row]]] = {
+    "import": imports,
+    "first": first,
+    "start": start,
+    "sequential": sequential,
+    "throughput": throughput,
+    "hold": hold,
+    "streams": streams,
+}

@@ -1,0 +1,60 @@
+"""Calls through the OpenAI adapter to a server that plays recordings."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from modeld.types import (
+    ModelOutput,
+)
+from modeld_daemon.core.call import Account, Call, Route
+from modeld_daemon.core.ports import Connection, Row
+from modeld_daemon.providers.openai_chat.adapter import build
+from tests.fakes.recorded_openai import (
+    Recorded,
+)
+
+ROW = Row(name="openai", dialect="openai_chat", description="", key_variables=("OPENAI_API_KEY",))
+
+
+class Deltas:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.calls: dict[str, list[str]] = {}
+        self.names: dict[str, str] = {}
+        self.first = asyncio.Event()
+
+    def text(self, text: str) -> None:
+        self.texts.append(text)
+        self.first.set()
+
+    def reasoning(self, reasoning: str) -> None:
+        self.thoughts.append(reasoning)
+
+    def tool_call(self, id: str, function: str, arguments: str) -> None:
+        self.calls.setdefault(id, []).append(arguments)
+        if function:
+            assert id not in self.names
+            self.names[id] = function
+
+    def queued(self, *args: Any) -> None:
+        raise AssertionError("nothing is queued here")
+
+
+def make_call(recorded: Recorded) -> Call:
+    return Call(
+        "1", recorded.messages, recorded.config, recorded.tools, tool_choice=recorded.tool_choice
+    )
+
+
+async def play(base_url: str, call: Call, model: str, sink: Deltas | None) -> ModelOutput:
+    provider = build(ROW, Connection(f"{base_url}/v1", "test-key"))
+    try:
+        route = Route("openai", model, Account("openai", base_url, "f"))
+        return await provider.generate(call, route, sink)
+    finally:
+        await provider.aclose()

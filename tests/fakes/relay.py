@@ -1,0 +1,81 @@
+"""A wire between client and daemon that a test can cut, and lead to another daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from pathlib import Path
+from typing import Self
+
+
+class Relay:
+    """Listens on a unix socket and passes bytes on to `target`, which may change."""
+
+    def __init__(self, folder: Path, target: str | None = None) -> None:
+        self.path = str(folder / "relay.sock")
+        self.target = target
+        """Socket of the daemon; None closes new connections at once."""
+        self.passed = 0
+        """Connections since the start."""
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
+
+    @property
+    def address(self) -> str:
+        return f"unix:{self.path}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._server = self._ask(asyncio.start_unix_server(self._serve, self.path))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ask(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def cut(self) -> None:
+        """Every connection breaks now."""
+        self._ask(self._cut())
+
+    def _ask(self, question):
+        return asyncio.run_coroutine_threadsafe(question, self._loop).result(10)
+
+    async def _cut(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _end(self) -> None:
+        self._server.close()
+        await self._cut()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.target is None:
+            writer.transport.abort()
+            return
+        try:
+            ahead, out = await asyncio.open_unix_connection(self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self.passed += 1
+        self._writers |= {writer, out}
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(self._pump(reader, out), self._pump(ahead, writer))
+        finally:
+            self._writers -= {writer, out}
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.transport.abort()

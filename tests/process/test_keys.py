@@ -1,0 +1,117 @@
+"""Keys are those of the shell that calls, at the moment it calls; and they never come out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.programs import Program, daemon_pid
+from tests.fakes.upstream import UpstreamThread, fingerprint
+
+CANARY = "canary0KEY0of0no0known0shape0123456789"
+ASKING = """
+import os, sys
+from modeld import get_model
+
+model = get_model("openai/gpt-4o-mini")
+for line in sys.stdin:
+    name, _, value = line.strip().partition("=")
+    if name:
+        os.environ[name] = value
+    print(model.generate_sync("hi").completion, flush=True)
+"""
+
+
+@pytest.fixture
+def upstream():
+    with UpstreamThread() as server:
+        yield server
+
+
+def test_two_shells_with_two_keys_are_two_accounts(modeld_home, upstream):
+    url = upstream.base_url()
+    one = Program(ASKING, OPENAI_API_KEY="sk-of-one", OPENAI_BASE_URL=url)
+    two = Program(ASKING, OPENAI_API_KEY="sk-of-two", OPENAI_BASE_URL=url)
+    with one, two:
+        for shell in (one, two, one):
+            shell.tell()
+            assert shell.hear() == "Hello!"
+        assert upstream.stats().keys == {fingerprint("sk-of-one"): 2, fingerprint("sk-of-two"): 1}
+        one.tell("OPENAI_API_KEY=sk-changed")
+        one.hear()
+        two.tell()
+        two.hear()
+        assert upstream.stats().keys == {
+            fingerprint("sk-of-one"): 2,
+            fingerprint("sk-of-two"): 2,
+            fingerprint("sk-changed"): 1,
+        }
+
+
+def test_a_changed_dotenv_counts_from_the_next_call_on(modeld_home, upstream, tmp_path):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("OPENAI_API_KEY=sk-first\n")
+    with Program(ASKING, cwd=tmp_path, OPENAI_BASE_URL=upstream.base_url()) as shell:
+        shell.tell()
+        shell.hear()
+        dotenv.write_text("OPENAI_API_KEY=sk-second-and-longer\n")
+        shell.tell()
+        shell.hear()
+    keys = upstream.stats().keys
+    assert keys == {fingerprint("sk-first"): 1, fingerprint("sk-second-and-longer"): 1}
+
+
+def test_the_key_of_whoever_started_the_daemon_is_nobody_elses(modeld_home, upstream):
+    url = upstream.base_url()
+    with Program(ASKING, OPENAI_API_KEY="sk-starter", OPENAI_BASE_URL=url) as starter:
+        starter.tell()
+        starter.hear()
+    text = """
+    from modeld import errors, get_model
+    try:
+        get_model("openai/gpt-4o-mini")
+    except errors.PrerequisiteError as error:
+        print("OPENAI_API_KEY" in str(error))
+    """
+    with Program(text, OPENAI_BASE_URL=url) as other:
+        assert other.end() == ["True"]
+
+
+def test_a_canary_key_is_found_nowhere(modeld_home, upstream):
+    """Not in a file of the daemon, its environment or command line, a reply, an error or a repr.
+
+    The upstream answers with the key in the body of its error, as some do.
+    """
+    echoing = upstream.base_url("status=401", "text=" + CANARY)
+    text = f"""
+    import json, traceback
+    import modeld.daemon
+    from modeld import errors, get_model
+
+    model = get_model("openai/gpt-4o-mini")
+    print(repr(model), model.generate_sync("hi").to_dict(), repr(vars(model)))
+    bad = get_model("openai/gpt-4o-mini", base_url={echoing!r})
+    try:
+        bad.generate_sync("hi")
+    except errors.ModeldError as error:
+        print(repr(error), str(error), error.to_dict(), "".join(traceback.format_exception(error)))
+    print(json.dumps(modeld.daemon.status().to_dict()))
+    """
+    with Program(text, OPENAI_API_KEY=CANARY, OPENAI_BASE_URL=upstream.base_url()) as shell:
+        told = "\n".join(shell.end()).replace(echoing, "")  # an address is no secret
+    assert fingerprint(CANARY) in upstream.stats().keys  # it was sent
+    assert "AuthenticationError" in told
+    assert CANARY not in told
+    for command in (["status", "--json"], ["doctor", "--json"], ["logs", "-n", "1000"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "modeld", *command], capture_output=True, check=False
+        )
+        assert CANARY not in (done.stdout + done.stderr).decode().replace(echoing, "")
+    pid = daemon_pid(modeld_home)
+    places = [path for path in modeld_home.rglob("*") if path.is_file()]
+    places += [Path(f"/proc/{pid}/environ"), Path(f"/proc/{pid}/cmdline")]
+    for place in places:
+        assert CANARY.encode() not in place.read_bytes().replace(echoing.encode(), b""), place

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+
+from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.settings import Settings as ClientSettings
+from modeld_daemon.settings import ProviderSettings, SecretReference, Settings
+
+CANARY = "sk-canary-0123456789"
+
+
+@pytest.mark.parametrize(
+    "value,address",
+    [
+        ("", None),
+        ("unix:/run/m.sock", "unix:/run/m.sock"),
+        ("unix:///run/m.sock", "unix:/run/m.sock"),
+        (" localhost:7777 ", "localhost:7777"),
+        ("[::1]:7777", "[::1]:7777"),
+    ],
+)
+def test_an_address_is_used_as_it_is(value, address):
+    assert ClientSettings.from_environment({"MODELD_ADDRESS": value}).address == address
+
+
+@pytest.mark.parametrize(
+    "value", ["unix:relative", "unix://host/x", "/run/m.sock", "host", "host:0", "host:x", ":80"]
+)
+def test_a_wrong_address_is_an_error_that_shows_how(value):
+    with pytest.raises(InvalidRequest, match=r"unix:/absolute/path nor host:port"):
+        ClientSettings.from_environment({"MODELD_ADDRESS": value})
+
+
+@pytest.mark.parametrize(
+    "value,autostart", [("", True), ("1", True), ("0", False), ("False", False), ("no", False)]
+)
+def test_autostart_is_a_switch(value, autostart):
+    assert ClientSettings.from_environment({"MODELD_AUTOSTART": value}).autostart is autostart
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_an_error():
+    with pytest.raises(InvalidRequest, match="MODELD_AUTOSTART"):
+        ClientSettings.from_environment({"MODELD_AUTOSTART": "maybe"})
+
+
+def test_a_session_is_a_secret():
+    settings = ClientSettings.from_environment({"MODELD_SESSION": "s3cret"})
+    assert settings.session == "s3cret"
+    assert "s3cret" not in repr(settings)
+
+
+# -- the daemon's --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text: str = "", **environ: str) -> Settings:
+        (tmp_path / "config.toml").write_text(text)
+        return Settings.load(str(tmp_path / "config.toml"), environ)
+
+    return load
+
+
+def test_without_a_file_everything_has_a_default(tmp_path):
+    settings = Settings.load(str(tmp_path / "config.toml"), {})
+    assert settings == Settings()
+    assert settings.idle_timeout == 1800
+
+
+def test_variables_win_over_the_file(load):
+    text = 'idle_timeout = 10\nlog_level = "error"\n'
+    assert load(text).idle_timeout == 10
+    assert load(text, MODELD_IDLE_TIMEOUT="2.5").idle_timeout == 2.5
+    assert load(text, MODELD_IDLE_TIMEOUT="").idle_timeout == 10
+    assert load(text, MODELD_LOG_LEVEL="DEBUG").log_level == "debug"
+
+
+def test_what_means_nothing_is_a_warning_that_names_it(load):
+    settings = load('idle_timout = 10\n[providers.openai]\nbase = "x"\n[tools]\n')
+    assert [warning.split(": ")[-1] for warning in settings.warnings] == [
+        "there is no setting 'idle_timout'",
+        "there is no setting 'tools'",
+        "there is no setting 'base'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "idle_timeout = -1",
+        "idle_timeout = nan",
+        "idle_timeout = inf",
+        "idle_timeout = true",
+        'idle_timeout = "soon"',
+        'log_level = "loud"',
+        "log_level = 3",
+        "listen = 7777",
+        "providers = 3",
+        "providers.openai = 3",
+        "providers.openai.api_key = 3",
+        "providers.openai.base_url = 3",
+        "not toml",
+    ],
+)
+def test_what_is_wrong_is_an_error_that_names_the_file(load, text):
+    with pytest.raises(InvalidRequest, match=r"config\.toml"):
+        load(text)
+
+
+def test_a_wrong_variable_is_named(load):
+    with pytest.raises(InvalidRequest, match="MODELD_IDLE_TIMEOUT"):
+        load(MODELD_IDLE_TIMEOUT="soon")
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
+    with pytest.raises(InvalidRequest, match="cannot be read"):
+        Settings.load(str(tmp_path), {})
+
+
+def test_keys_are_kept_as_references(load, tmp_path):
+    (tmp_path / "key").write_text(f"{CANARY}\n")
+    settings = load(
+        f'[providers.openai]\napi_key = "file:{tmp_path}/key"\nbase_url = "https://x"\n'
+        '[providers.groq]\napi_key = "env:MY_KEY"\n'
+    )
+    assert settings.providers["openai"] == ProviderSettings(
+        SecretReference("file", f"{tmp_path}/key"), "https://x"
+    )
+    assert settings.providers["openai"].api_key.read() == CANARY
+    assert settings.providers["groq"].api_key.read({"MY_KEY": CANARY}) == CANARY
+    assert CANARY not in repr(settings)
+
+
+@pytest.mark.parametrize("text", [CANARY, "env:", ":x", "vault:x", ""])
+def test_a_key_itself_is_refused_and_not_shown(load, text):
+    with pytest.raises(InvalidRequest, match="env:NAME, file:PATH or keyring:NAME") as caught:
+        load(f'[providers.openai]\napi_key = "{text}"\n')
+    assert CANARY not in str(caught.value)
+
+
+def test_a_missing_key_is_named_by_its_reference(tmp_path):
+    with pytest.raises(PrerequisiteError, match="env:NOPE"):
+        SecretReference("env", "NOPE").read({})
+    with pytest.raises(PrerequisiteError, match=r"file:.*No such file"):
+        SecretReference("file", str(tmp_path / "nope")).read()
