@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from queue import Empty, SimpleQueue
+from weakref import WeakSet
 
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # the list of what a fork touches
@@ -27,6 +29,9 @@ MESSAGE_BYTES = 64 * 1024 * 1024
 JOINED_BYTES = 1024 * 1024
 """Size after which no more frames join a message."""
 HANDSHAKE_SECONDS = 10.0
+HOLD_SECONDS = 1.0
+"""Longest time that a fork waits for a message on its way: a daemon that reads nothing must not
+stop it."""
 
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -73,7 +78,10 @@ class Link:
         self.channel = grpc.insecure_channel(target, options=OPTIONS)
         self._on_frame = on_frame
         self._on_broken = on_broken
+        _hold_messages_at_forks()  # now that grpc has registered handlers of its own
         self._outbox: SimpleQueue[pb.ClientFrame | None] = SimpleQueue()
+        self._messages = _Messages(self._outbox)
+        _open.add(self)
         self.alive = False
         self.draining = False
         self.session = ""
@@ -96,7 +104,7 @@ class Link:
             request_serializer=pb.ConnectRequest.SerializeToString,
             response_deserializer=pb.ConnectResponse.FromString,
         )
-        self._stream = connect(_Messages(self._outbox), metadata=self.metadata)
+        self._stream = connect(self._messages, metadata=self.metadata)
         timer = threading.Timer(HANDSHAKE_SECONDS, self._stream.cancel)
         timer.daemon = True
         timer.start()
@@ -147,6 +155,14 @@ class Link:
                 self._on_broken(self, reason)
                 self.channel.close()
 
+    def hold_messages(self) -> None:
+        """Returns when no message is on its way into grpc; the next one waits for `let_go`."""
+        self._messages.hold()
+
+    def let_messages_go(self) -> None:
+        """Ends `hold_messages`."""
+        self._messages.let_go()
+
     def hide_from_fork(self) -> None:
         """Takes the channel off grpc's list of what its handlers of forks touch."""
         cygrpc.fork_unregister_channel(self.channel)
@@ -172,12 +188,30 @@ class Link:
 
 
 class _Messages(Iterator[pb.ConnectRequest]):
-    """The request iterator: each message takes all frames that wait."""
+    """The request iterator: each message takes all frames that wait.
+
+    grpc asks for the next message when the one before has gone, so between two questions one is
+    on its way. `_way` is held meanwhile, and by whoever wants none to set out.
+    """
 
     def __init__(self, outbox: SimpleQueue[pb.ClientFrame | None]) -> None:
         self._outbox = outbox
+        self._way = threading.Lock()
+        self._sending = False
+        self._holding = False
 
     def __next__(self) -> pb.ConnectRequest:
+        if self._sending:
+            self._sending = False
+            self._way.release()
+        frames = self._waiting()
+        if not frames:
+            raise StopIteration
+        self._way.acquire()
+        self._sending = True
+        return pb.ConnectRequest(frames=frames)
+
+    def _waiting(self) -> list[pb.ClientFrame]:
         frame = self._outbox.get()
         frames: list[pb.ClientFrame] = []
         size = 0
@@ -185,16 +219,54 @@ class _Messages(Iterator[pb.ConnectRequest]):
             frames.append(frame)
             size += frame.ByteSize()
             if size > JOINED_BYTES:
-                break
+                return frames
             try:
                 frame = self._outbox.get_nowait()
             except Empty:
-                break
-        if frame is None:
-            self._outbox.put(None)  # the end stays in the queue for the next round
-            if not frames:
-                raise StopIteration
-        return pb.ConnectRequest(frames=frames)
+                return frames
+        self._outbox.put(None)  # the end stays in the queue for the next round
+        return frames
+
+    def hold(self) -> None:
+        """Lets no message set out; waits for the one that is on its way, if grpc still sends."""
+        self._holding = self._way.acquire(timeout=HOLD_SECONDS)
+
+    def let_go(self) -> None:
+        """Ends `hold`."""
+        if self._holding:
+            self._holding = False
+            self._way.release()
+
+
+_open: WeakSet[Link] = WeakSet()
+_held: list[Link] = []
+
+
+@cache
+def _hold_messages_at_forks() -> None:
+    """grpc stops its threads before a fork. The one that sends holds the lock of its stream while
+    it is stopped, if a message is on its way; the one that receives may need that lock before it
+    can stop. Then grpc gives up after 5 s, and its state in the child is such that every call
+    hangs. So no message is on its way when grpc's own handler runs.
+
+    Handlers run last registered first: this is called when grpc's are.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork, after_in_child=_held.clear
+        )
+
+
+def _before_fork() -> None:
+    _held.extend(_open)
+    for link in _held:
+        link.hold_messages()
+
+
+def _after_fork() -> None:
+    for link in _held:
+        link.let_messages_go()
+    _held.clear()
 
 
 def _hello() -> pb.Hello:
