@@ -19,7 +19,7 @@ from modeld.discovery import Home, Record, locate, make_token, prepare_home, soc
 from modeld_daemon.core.accounts import Accounts
 from modeld_daemon.core.clients import Clients
 from modeld_daemon.core.flights import Flights
-from modeld_daemon.core.lane import Lanes
+from modeld_daemon.core.lanes import Lanes
 from modeld_daemon.core.pipeline import Pipeline
 from modeld_daemon.core.ports import Catalog
 from modeld_daemon.core.resolve import Resolver
@@ -97,7 +97,7 @@ class House:
             self.clients = Clients(self.catalog, tasks)
             resolver = Resolver(self.catalog, Accounts(b"0" * 32), _Unconfigured())
             self.sessions = Sessions(resolver, self.clients)
-            self.pipeline = Pipeline(Flights(tasks), self.clients, Lanes())
+            self.pipeline = Pipeline(Flights(tasks), self.clients, Lanes(tasks))
             self.server = Server(
                 self.pipeline,
                 self.sessions,

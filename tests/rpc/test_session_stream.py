@@ -8,6 +8,7 @@ import pytest
 from modeld.types import ChatMessageUser, GenerateInput
 from modeld.v1 import error_pb2 as reasons
 from modeld.v1 import session_service_pb2 as pb
+from modeld.v1.config_pb2 import GenerateConfig
 from modeld.v1.inference_service_pb2 import Call
 from tests.fakes.acting import until
 from tests.fakes.raw_session import (
@@ -181,7 +182,7 @@ def test_timeout_of_a_frame_ends_its_call_at_the_provider(house, actor):
 @pytest.mark.parametrize("reason", ["unauthenticated", "timeout", "rate_limited"])
 def test_a_failure_says_what_the_provider_said(house, reason):
     with RawSession(house) as session:
-        session.send(stream(1, f"fail {reason}"))
+        session.send(stream(1, f"fail {reason}", config=GenerateConfig(max_retries=0)))
         failed = session.end(1).failed
         assert failed.reason == reasons.FailureReason.Value(f"FAILURE_REASON_{reason.upper()}")
         assert (failed.provider, failed.provider_status) == ("fake", 418)

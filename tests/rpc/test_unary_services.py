@@ -10,6 +10,7 @@ import pytest
 
 from modeld.errors import ProviderError
 from modeld.v1 import error_pb2 as reasons
+from modeld.v1.config_pb2 import GenerateConfig
 from modeld.v1.error_pb2 import FailureReason
 from modeld.v1.model_service_pb2 import ModelSpec
 from modeld_daemon.service.errors import STATUS_BY_REASON
@@ -80,7 +81,9 @@ def test_a_stream_brings_deltas_and_an_equal_answer(unary):
 @pytest.mark.parametrize("word", sorted(STATUS_BY_REASON))
 @pytest.mark.parametrize("method", ["Generate", "GenerateStream", "CountTokens"])
 def test_every_reason_has_its_status_and_its_trailer(unary, method, word):
-    ask = partial(whole, unary, method, call=call(f"fail {word}"))
+    ask = partial(
+        whole, unary, method, call=call(f"fail {word}", config=GenerateConfig(max_retries=0))
+    )
     said = refused(ask, STATUS_BY_REASON[word])
     assert said.reason == FailureReason.Value(f"FAILURE_REASON_{word.upper()}")
     assert (said.provider, said.provider_status) == ("fake", 418)

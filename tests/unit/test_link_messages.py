@@ -48,7 +48,7 @@ def test_a_hold_waits_for_the_message_on_its_way_and_keeps_the_next_one():
 
 
 def test_a_hold_of_an_idle_link_returns_at_once_and_can_be_repeated():
-    outbox, sent = messages(1)
+    _, sent = messages(1)
     for _ in range(3):
         sent.hold()
         sent.let_go()

@@ -31,7 +31,7 @@ from modeld_daemon.core.accounts import Accounts
 from modeld_daemon.core.call import Call, Route
 from modeld_daemon.core.clients import Clients
 from modeld_daemon.core.flights import Flights
-from modeld_daemon.core.lane import Lanes
+from modeld_daemon.core.lanes import Lanes
 from modeld_daemon.core.pipeline import Pipeline
 from modeld_daemon.core.ports import Sink
 from modeld_daemon.core.resolve import ModelSpec, Resolver
@@ -78,7 +78,7 @@ async def core(generate=None) -> AsyncIterator[Core]:
         clients = Clients(source, tasks, linger=100)
         configured = Unconfigured()
         sessions = Sessions(Resolver(source, Accounts(b"0" * 32), configured), clients)
-        pipeline = Pipeline(Flights(tasks), clients, Lanes())
+        pipeline = Pipeline(Flights(tasks), clients, Lanes(tasks))
         tasks.start_soon(clients.sweep)
         yield Core(source, clients, sessions, pipeline, sessions.open(), configured)
         await pipeline.flights.drained()

@@ -244,7 +244,7 @@ _held: list[Link] = []
 
 @cache
 def _hold_messages_at_forks() -> None:
-    """grpc stops its threads before a fork. The one that sends holds the lock of its stream while
+    """Grpc stops its threads before a fork. The one that sends holds the lock of its stream while
     it is stopped, if a message is on its way; the one that receives may need that lock before it
     can stop. Then grpc gives up after 5 s, and its state in the child is such that every call
     hangs. So no message is on its way when grpc's own handler runs.

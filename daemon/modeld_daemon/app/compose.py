@@ -13,7 +13,7 @@ from modeld.discovery import data_folder, make_secret
 from ..core.accounts import Accounts
 from ..core.clients import Clients
 from ..core.flights import Flights
-from ..core.lane import Lanes
+from ..core.lanes import Lanes
 from ..core.pipeline import Pipeline
 from ..core.resolve import Resolver
 from ..core.sessions import Sessions
@@ -100,11 +100,13 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     source = Registry(Path(data_folder()))
     clients = Clients(source, tasks)
     flying = Tasks()
-    flights = Flights(flying, clock=asyncio.get_running_loop().time)
+    clock = asyncio.get_running_loop().time
+    flights = Flights(flying, clock=clock)
+    lanes = Lanes(flying, clock)
     configuration = Configuration(life.settings, life.redactor)
     resolver = Resolver(source, Accounts(salt), configuration, life.redactor.register)
     server = Server(
-        Pipeline(flights, clients, Lanes()),
+        Pipeline(flights, clients, lanes),
         Sessions(resolver, clients),
         source,
         token=life.generation.token,
@@ -112,6 +114,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
         stop=life.stop,
     )
     tasks.start_soon(clients.sweep)
+    tasks.start_soon(lanes.sweep)
     return House(server, flights, flying, clients, source)
 
 

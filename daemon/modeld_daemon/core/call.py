@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from modeld.types import CallInfo, ChatMessage, GenerateConfig, ModelOutput, ToolChoice, ToolInfo
+
+from .rates import RateLimits
 
 __all__ = ["UNSAID", "Account", "Call", "Result", "Route"]
 
@@ -23,6 +27,13 @@ class Account:
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.fingerprint}"
+
+
+Priority = Literal["interactive", "normal", "batch"]
+
+
+def _nobody(_limits: RateLimits | None) -> None:
+    """Nobody wants to be told."""
 
 
 UNSAID = GenerateConfig()
@@ -44,6 +55,15 @@ class Call:
     """Time of the event loop's clock (seconds) after which nobody waits any more."""
     role: str | None = None
     epoch: int | None = None
+    priority: Priority = "normal"
+    size: int = 0
+    """Bytes of the request as it came."""
+    session: str = ""
+    """Id of the caller's session; empty for a caller without one."""
+    told: Callable[[RateLimits | None], None] = _nobody
+    """For the provider: to be called as soon as the head of an answer is there, with what it says of
+    rate limits.
+    """
 
 
 @dataclass(frozen=True, slots=True)

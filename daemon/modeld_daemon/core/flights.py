@@ -20,7 +20,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
 
@@ -33,6 +33,8 @@ from .events import Notice, Replay, Watcher
 __all__ = ["Flight", "FlightStatistics", "Flights", "Spawner", "Ticket"]
 
 log = logging.getLogger("modeld.flights")
+
+T = TypeVar("T")
 
 Compute = Callable[["Flight"], Awaitable[Result]]
 
@@ -218,8 +220,8 @@ class FlightStatistics:
 class Spawner(Protocol):
     """Starts tasks whose end somebody waits for; a task group is one."""
 
-    def start_soon(self, func: Callable[[Flight], Awaitable[None]], flight: Flight, /) -> object:
-        """Runs `func(flight)` as a task."""
+    def start_soon(self, func: Callable[[T], Awaitable[None]], arg: T, /) -> object:
+        """Runs `func(arg)` as a task."""
 
 
 class Flights:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["LaneSettings", "LaneStatistics", "LimitChange", "LimitReason", "RateStatistics"]
+from .call import Route
+
+__all__ = [
+    "LaneSettings",
+    "LaneStatistics",
+    "LimitChange",
+    "LimitReason",
+    "RateStatistics",
+    "lane_name",
+]
 
 LimitReason = Literal["opening", "adaptive", "explicit", "set", "unlimited"]
 
@@ -86,3 +96,10 @@ class LaneSettings:
     max_connections: int | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
+
+
+def lane_name(route: Route) -> str:
+    """Names the lane of a route; one key may have lanes of the same model at several addresses."""
+    account = route.account
+    mark = hashlib.sha256(f"{account.fingerprint} {account.base_url}".encode()).hexdigest()
+    return f"{route.name}@{mark[:6]}"

@@ -16,9 +16,10 @@ from .call import Call, Result, Route
 from .clients import Client, Clients
 from .events import Watcher
 from .flights import Flight, Flights, Ticket
-from .lane import Lanes
+from .lanes import Lanes
 from .ports import TokenCount
 from .prepare import deadline, fingerprint, prepare, refuse
+from .retry import Attempts
 from .sessions import Lease
 
 __all__ = ["Pipeline"]
@@ -40,6 +41,7 @@ class Pipeline:
         resolution, client = lease.resolve()
         route = resolution.route
         call.config = lease.configured(call.config)
+        call.deadline = deadline(call)
         key = None if call.request_id is None else (route.account, call.request_id)
         body = b"" if key is None else fingerprint(call, route)
         flight = None if key is None else self.flights.find(key, body)
@@ -51,7 +53,7 @@ class Pipeline:
                 key=key,
                 body=body,
                 lasting=key is not None,
-                deadline=deadline(call),
+                deadline=call.deadline,
                 secret=client.connection.api_key,
             )
             flight.streamed = stream or key is not None
@@ -64,19 +66,20 @@ class Pipeline:
         try:
             prepare(call)
             provider = await client.provider(self.clients.source)
-            with self.lanes.of(route).permit():
-                flight.phase = "first_token"
-                began = self.flights.clock()
-                queued = began - flight.started
-                sink = flight if flight.streamed else None
-                output = await provider.generate(call, route, sink)
-                elapsed = self.flights.clock() - began
+            lane = self.lanes.of(route, bounded=client.row.network)
+            attempts = Attempts(call, lane, flight, self.flights.clock)
+            output = await attempts.until_answered(provider.generate, route)
         finally:
             self.clients.leave(client)
         if output.time is None:
-            output.time = elapsed
+            output.time = attempts.provider_time
         refuse(call, route, output)
-        info = CallInfo(call_id=call.id, attempts=1, queue_time=queued, provider_time=elapsed)
+        info = CallInfo(
+            call_id=call.id,
+            attempts=attempts.number,
+            queue_time=attempts.queue_time,
+            provider_time=attempts.provider_time,
+        )
         return Result(output, info)
 
     def count_tokens(self, call: Call, lease: Lease) -> Coroutine[Any, Any, TokenCount]:

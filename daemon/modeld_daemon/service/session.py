@@ -271,6 +271,7 @@ class _Connection:
         tickets, self._tickets = self._tickets, {}
         for ticket in tickets.values():
             ticket.leave("the client is gone")
+        self._pipeline.lanes.forget_session(self.session.id)
         self._sessions.close(self.session)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["rate_limit_reset", "retry_after"]
+__all__ = ["rate_limit_reset", "retry_after", "wait_of"]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
@@ -35,11 +35,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def rate_limit_reset(headers: Mapping[str, str]) -> float | None:
     """The longest wait of the rate-limit headers: seconds, "1m30s", "500ms" or a time."""
-    waits = [_wait(value.strip()) for name, value in headers.items() if _RESET.fullmatch(name)]
+    waits = [wait_of(value.strip()) for name, value in headers.items() if _RESET.fullmatch(name)]
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _wait(value: str) -> float | None:
+def wait_of(value: str) -> float | None:
+    """Seconds that a reset header means: a number, "1m30s", "500ms", a time or a date."""
     number = _number(value)
     if number is not None:
         if number >= _EPOCH * 1000:

@@ -21,6 +21,7 @@ from modeld.errors import PrerequisiteError, ProviderUnavailable
 from modeld.types import JsonObject, ModelOutput
 
 from ...core.call import Call, Route
+from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, Row, Sink, TokenCount
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
@@ -29,7 +30,6 @@ from ..profiles import openai_profile
 from .exchange import Exchange
 from .options import Options, missing_key, read_options, read_quirks
 from .request import WireRequest, build_request
-from .tokens import estimate_tokens
 
 __all__ = ["OpenAIChat", "build"]
 

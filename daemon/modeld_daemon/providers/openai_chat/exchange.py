@@ -12,6 +12,7 @@ from ...core.call import Call, Route
 from ...core.ports import Sink
 from ..http.client import Response, StreamResponse
 from ..http.jsontext import loads
+from ..http.rate_limits import rate_limits
 from ..http.sse import EventParser
 from .errors import WireError, error_from, failure, read_error, sad_result
 from .replay import replay_output
@@ -37,6 +38,7 @@ class Exchange:
 
     def complete(self, response: Response) -> ModelOutput:
         """The output of a plain answer."""
+        self._call.told(rate_limits(response.headers))
         output = self._read(response, response.body)
         if self._sink is not None:
             replay_output(output, self._sink)
@@ -44,6 +46,7 @@ class Exchange:
 
     async def streamed(self, response: StreamResponse) -> ModelOutput:
         """The output of a streamed answer; a plain one is taken where the server cannot stream."""
+        self._call.told(rate_limits(response.headers))
         if response.status != 200 or "json" in (response.header("content-type") or ""):
             body = await response.read_all()
             output = self._read(response, body)

@@ -1,9 +1,12 @@
-"""An estimate of input tokens, for servers that have no way to count them.
+"""An estimate of input tokens: for servers that cannot count them, and for lanes, which reserve
+before they know.
 
 No tokenizer is downloaded: a daemon may be offline, and the answer says that it is an estimate.
 """
 
 from __future__ import annotations
+
+import json
 
 from modeld.types import (
     ChatMessage,
@@ -14,8 +17,6 @@ from modeld.types import (
     ContentVideo,
     ToolInfo,
 )
-
-from ..http.jsontext import dumps
 
 __all__ = ["estimate_tokens"]
 
@@ -36,8 +37,8 @@ def estimate_tokens(messages: list[ChatMessage], tools: list[ToolInfo]) -> int:
             total += media if media is not None else _text_tokens(getattr(part, "text", ""))
         if isinstance(message, ChatMessageAssistant):
             for call in message.tool_calls or ():
-                total += _text_tokens(call.function + dumps(call.arguments).decode())
-    total += sum(_text_tokens(dumps(tool.to_dict()).decode()) for tool in tools)
+                total += _text_tokens(call.function + json.dumps(call.arguments))
+    total += sum(_text_tokens(json.dumps(tool.to_dict())) for tool in tools)
     return round(total * _MARGIN)
 
 
