@@ -14,6 +14,7 @@ serves many scenes: `http://127.0.0.1:PORT/hold=2/v1`, `…/chunks=200/pace=10/v
     status=N        answer with this status and an error body [retry_after=S]
     rate=N burst=N  more than N requests a minute per key are answered 429 [retry_after=S]
     at_once=N       more than N simultaneous requests per key are answered 429
+    headers=1       answers tell the rate limit as OpenAI's do
 
 `GET /_stats` gives counters, `POST /_reset` clears them.
 """
@@ -44,7 +45,7 @@ USAGE = b'{"prompt_tokens":9,"completion_tokens":8,"total_tokens":17}'
 HEAD = b'{"id":"chatcmpl-fake","created":1700000000,"model":"fake-model",'
 STREAM_HEADERS = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
-    b"x-request-id: req_fake\r\n\r\n"
+    b"x-request-id: req_fake\r\n%s\r\n"
 )
 
 
@@ -76,6 +77,7 @@ class _Connection(asyncio.Protocol):
         self.timer: asyncio.Handle | None = None
         self.account: Account | None = None
         self.paused = self.busy = False
+        self.limits = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
@@ -134,7 +136,9 @@ class _Connection(asyncio.Protocol):
         mark = hashlib.sha256(key).hexdigest()[:12]
         stats.keys[mark] = stats.keys.get(mark, 0) + 1
         account = self.server.account(mark, knobs)
-        if not account.admits(knobs):
+        admitted = account.admits(knobs)
+        self.limits = account.headers(knobs)
+        if not admitted:
             stats.rejected += 1
             self.error(429, knobs)
             return
@@ -153,7 +157,7 @@ class _Connection(asyncio.Protocol):
             self._settle()
             self.error(knobs.status, knobs)
         elif streams:
-            self.transport.write(STREAM_HEADERS)
+            self.transport.write(STREAM_HEADERS % self.limits)
             self.delta(knobs, knobs.chunks, self.loop.time())
         else:
             self._settle()
@@ -217,7 +221,7 @@ class _Connection(asyncio.Protocol):
     def reply(self, status: int, body: bytes, headers: bytes = b"") -> None:
         self.transport.write(
             b"HTTP/1.1 %d Fake\r\ncontent-type: application/json\r\nx-request-id: req_fake\r\n"
-            b"%scontent-length: %d\r\n\r\n%s" % (status, headers, len(body), body)
+            b"%s%scontent-length: %d\r\n\r\n%s" % (status, headers, self.limits, len(body), body)
         )
 
     def _settle(self) -> None:

@@ -42,6 +42,7 @@ class Knobs:
     rate: float = 0.0
     burst: int = 1
     at_once: int = 0
+    headers: int = 0
 
     def set(self, words: list[str]) -> Knobs:
         """These knobs changed by `name=value` words."""
@@ -77,3 +78,13 @@ class Account:
             return False
         self.level -= 1
         return True
+
+    def headers(self, knobs: Knobs) -> bytes:
+        """What OpenAI says of its rate limits, with each answer."""
+        if not (knobs.headers and knobs.rate):
+            return b""
+        full = (knobs.burst - self.level) * 60 / knobs.rate
+        return (
+            b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
+            b"x-ratelimit-reset-requests: %dms\r\n"
+        ) % (knobs.rate, max(self.level, 0), full * 1000)

@@ -82,6 +82,8 @@ _SAD_TEXTS: tuple[tuple[re.Pattern[str], StopReason], ...] = (
 )
 _SAD_STATUSES = (400, 413, 422)
 _SHOWN = 500
+_TELLING = {"x-ratelimit-limit-requests", "x-ratelimit-limit-tokens"}
+"""Headers by which a lane knows when there is room again. A reset is later: when all is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def failure(
     if status in (301, 302, 303, 307, 308):
         message = f"The base URL is redirected to {headers.get('location', 'another place')}."
     wait = retry_after(headers)
-    if wait is None and kind is RateLimited:
+    if wait is None and kind is RateLimited and not _TELLING & headers.keys():
         wait = rate_limit_reset(headers)
     return kind(
         message,
