@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 
@@ -51,11 +51,13 @@ class Modeld:
 class OpenAI:
     """The openai SDK in this process."""
 
+    options: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, base_url: str, max_connections: int | None) -> None:
         import openai  # noqa: PLC0415  # only its peer pays
 
         del max_connections  # the SDK's own pool is 1,000
-        self.client = openai.AsyncOpenAI(base_url=base_url, api_key="bench")
+        self.client = openai.AsyncOpenAI(base_url=base_url, api_key="bench", **self.options)
         self.plain = openai.OpenAI(base_url=base_url, api_key="bench")
         self.call: dict[str, Any] = {
             "model": "gpt-4o-mini",
@@ -82,6 +84,12 @@ class OpenAI:
     async def close(self) -> None:
         await self.client.close()
         self.plain.close()
+
+
+class PatientOpenAI(OpenAI):
+    """The SDK as somebody sets it who wants every call to succeed."""
+
+    options: ClassVar[dict[str, Any]] = {"max_retries": 100_000}
 
 
 class Meter:
@@ -168,6 +176,14 @@ async def hold(peer: Modeld | OpenAI, meter: Meter, wish: dict[str, Any]) -> Fig
     return figures
 
 
+async def batch(peer: Modeld | OpenAI, meter: Meter, wish: dict[str, Any]) -> Figures:
+    """So many calls at once, until all have ended."""
+    ended = await asyncio.gather(
+        *(peer.ask() for _ in range(wish["calls"])), return_exceptions=True
+    )
+    return {"failed": float(sum(isinstance(one, Exception) for one in ended))}
+
+
 async def streams(peer: Modeld | OpenAI, meter: Meter, wish: dict[str, Any]) -> Figures:
     """So many streams at once; the text of a chunk is the time of its sending."""
     lags: list[float] = []
@@ -219,6 +235,7 @@ SCENARIOS = {
     "sequential": sequential,
     "throughput": throughput,
     "hold": hold,
+    "batch": batch,
     "streams": streams,
 }
 
@@ -227,8 +244,8 @@ def main() -> None:
     wish: dict[str, Any] = json.loads(sys.argv[1])
     knobs = wish.get("knobs", [])
     base_url = "/".join([f"http://127.0.0.1:{wish['port']}", *knobs, "v1"])
-    kind = {"modeld": Modeld, "openai": OpenAI}[wish["peer"]]
-    peer = kind(base_url, wish.get("max_connections"))
+    kinds = {"modeld": Modeld, "openai": OpenAI, "openai patient": PatientOpenAI}
+    peer = kinds[wish["peer"]](base_url, wish.get("max_connections"))
     if wish["scenario"] == "sequential_sync":
         print(json.dumps(sequential_sync(peer, wish)))
         return

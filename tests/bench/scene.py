@@ -51,23 +51,40 @@ class Scene:
 
     def measure(self, peer: str, scenario: str, **options: Any) -> Figures:
         """Runs one scenario of `tests.bench.child` in a fresh process."""
+        return self.measure_many(1, peer, scenario, **options)[0]
+
+    def measure_many(
+        self, processes: int, peer: str, scenario: str, **options: Any
+    ) -> list[Figures]:
+        """Runs one scenario in many fresh processes at once."""
         pid = None
         if peer == "modeld":
             self.warm()
             pid = self.daemon_pid()
         wish = {"peer": peer, "scenario": scenario, "daemon_pid": pid, "port": self.upstream.port}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.child", json.dumps({**wish, **options})],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        if done.returncode:
-            raise BenchError(last_line(done.stderr))
-        return json.loads(done.stdout)
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.child", json.dumps({**wish, **options})],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(processes)
+        ]
+        figures = []
+        try:
+            for process in running:
+                out, complaint = process.communicate(timeout=600)
+                if process.returncode:
+                    raise BenchError(last_line(complaint))
+                figures.append(json.loads(out))
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+        return figures
 
     def program(self, code: str) -> tuple[float, float, str]:
         """Runs code that prints one line: seconds from nothing to the line, RSS in MB, the line.

@@ -5,6 +5,7 @@ The peers of a row take turns, round by round, so that a busy moment of the mach
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ class Effort:
     rounds: int
     seconds: float
     held: int
+    shared: int
 
 
 def take_turns(name: str, rounds: int, steps: dict[str, Step]) -> Row:
@@ -176,6 +178,43 @@ def streams(scene: Scene, effort: Effort) -> Iterator[Row]:
         )
 
 
+def limits(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """Eight processes on one account: 600 requests a minute (burst 10), 20 at once."""
+    rate, burst, processes = 600, 10, 8
+    calls = processes * effort.shared
+
+    def sharing(peer: str, *more: str) -> Step:
+        # A key of its own for each turn would be a fresh lane for modeld; a fresh daemon is too.
+        knobs = [f"rate={rate}", f"burst={burst}", "at_once=20", "hold=0.1", *more]
+
+        def step() -> Figures:
+            scene.stop_daemon()
+            if peer == "modeld":
+                scene.warm()
+            scene.upstream.reset()
+            began = time.perf_counter()
+            found = scene.measure_many(processes, peer, "batch", calls=effort.shared, knobs=knobs)
+            wall = time.perf_counter() - began
+            stats = scene.upstream.stats()
+            return {
+                "wall_s": wall,
+                "failed": sum(one["failed"] for one in found),
+                "answered_429": float(stats.rejected),
+                "429_percent": stats.rejected / stats.requests * 100,
+                "rate_used_percent": (stats.answered - burst) / (wall * rate / 60) * 100,
+            }
+
+        return step
+
+    for name, more in (("told by headers", ["headers=1"]), ("not told", [])):
+        peers = {"modeld": sharing("modeld", *more)}
+        if more:
+            peers |= {peer: sharing(peer, *more) for peer in ("openai", "openai patient")}
+        yield take_turns(
+            f"{processes} processes x {calls // processes} calls, limits {name}", 1, peers
+        )
+
+
 def measuring(scene: Scene, peer: str, scenario: str, **options: object) -> Step:
     """A turn of a peer in a fresh process."""
     return lambda: scene.measure(peer, scenario, **options)
@@ -189,4 +228,5 @@ SECTIONS: dict[str, Callable[[Scene, Effort], Iterator[Row]]] = {
     "throughput": throughput,
     "hold": hold,
     "streams": streams,
+    "limits": limits,
 }

@@ -116,6 +116,16 @@ def _hold(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator[V
     yield at_most(7, "held calls failed", ours["failed"], 0, "")
 
 
+def _limits(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator[Verdict]:
+    told = "told by" in row.name
+    what = "told" if told else "not told"
+    refused = ours["429_percent"]
+    yield at_most(9, f"requests answered 429, limits {what}", refused, 1 if told else 5, "%")
+    used = ours["rate_used_percent"]
+    yield at_least(9, f"permitted rate used, limits {what}", used, 95 if told else 90, "%")
+    yield at_most(9, f"calls failed, limits {what}", ours["failed"], 0, "")
+
+
 JUDGES: dict[str, Callable[..., Iterator[Verdict]]] = {
     "first": _first,
     "import": _import,
@@ -124,4 +134,5 @@ JUDGES: dict[str, Callable[..., Iterator[Verdict]]] = {
     "throughput": _throughput,
     "streams": _streams,
     "hold": _hold,
+    "limits": _limits,
 }
