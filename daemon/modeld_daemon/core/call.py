@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from modeld.types import CallInfo, ChatMessage, GenerateConfig, ModelOutput, ToolChoice, ToolInfo
+from modeld.types import (
+    CallInfo,
+    ChatMessage,
+    GenerateConfig,
+    ModelOutput,
+    Priority,
+    ToolChoice,
+    ToolInfo,
+)
 
 __all__ = ["UNSAID", "Account", "Call", "Result", "Route"]
 
@@ -44,6 +52,12 @@ class Call:
     """Time of the event loop's clock (seconds) after which nobody waits any more."""
     role: str | None = None
     epoch: int | None = None
+    priority: Priority = "normal"
+    """Place in the queue of its lane; no part of what is asked."""
+    size: int = 0
+    """Bytes of the request as it came."""
+    session: str = field(default="", repr=False)  # whoever knows the id may use the session
+    """Id of the caller's session; empty for a caller without one."""
 
 
 @dataclass(frozen=True, slots=True)
