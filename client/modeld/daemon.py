@@ -10,21 +10,37 @@ from typing import Any
 from . import launch
 from .discovery import Record, locate, make_token, read_token
 from .errors import DaemonUnavailable
+from .lanes import (
+    LaneLimits,
+    LimitChange,
+    LimitsUpdate,
+    RateLimit,
+    limits,
+    set_limits,
+    watch_limits,
+)
 from .settings import Settings
 
 __all__ = [
     "ClientStatus",
     "EngineStatus",
+    "LaneLimits",
+    "LimitChange",
+    "LimitsUpdate",
     "ModelDescription",
     "ProviderDescription",
+    "RateLimit",
     "SessionStatus",
     "Status",
+    "limits",
     "list_models",
     "list_providers",
     "restart",
+    "set_limits",
     "start",
     "status",
     "stop",
+    "watch_limits",
 ]
 
 

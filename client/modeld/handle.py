@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         GenerateConfig,
         JsonObject,
         ModelOutput,
+        Priority,
         StreamEvent,
         ToolChoice,
         ToolInfo,
@@ -105,6 +106,8 @@ class Model:
         cache: bool | str | CachePolicy | None = None,
         request_id: str | None = None,
         on_stream: StreamHandler | None = None,
+        *,
+        priority: Priority | None = None,
     ) -> ModelOutput:
         """Makes one answer, in asyncio or trio.
 
@@ -117,11 +120,13 @@ class Model:
             request_id: Makes the call idempotent and lasting: the same id gives the same answer,
                 and the death of this process does not end it.
             on_stream: Called with each event while the answer is made.
+            priority: Place in the queue when the account's limits make calls wait: "interactive"
+                is served before "normal" and that before "batch". None is "normal".
 
         Raises:
             ModeldError: Any of its classes; the message says what to do.
         """
-        ask = self._ask(input, tools, tool_choice, config, cache, request_id)
+        ask = self._ask(input, tools, tool_choice, config, cache, request_id, priority)
         if on_stream is None and self._scripted is None:
             rpc = _rpc()
             output: ModelOutput = await rpc.generate(rpc.hub(), self._opened(), ask)
@@ -145,9 +150,11 @@ class Model:
         cache: bool | str | CachePolicy | None = None,
         request_id: str | None = None,
         on_stream: Callable[[StreamEvent], None] | None = None,
+        *,
+        priority: Priority | None = None,
     ) -> ModelOutput:
         """`generate` for plain code and threads. Ctrl-C cancels the call."""
-        ask = self._ask(input, tools, tool_choice, config, cache, request_id)
+        ask = self._ask(input, tools, tool_choice, config, cache, request_id, priority)
         if on_stream is None and self._scripted is None:
             rpc = _rpc()
             output: ModelOutput = rpc.generate_sync(rpc.hub(), self._opened(), ask)
@@ -167,12 +174,15 @@ class Model:
         config: GenerateConfig | None = None,
         cache: bool | str | CachePolicy | None = None,
         request_id: str | None = None,
+        *,
+        priority: Priority | None = None,
     ) -> AsyncIterator[StreamEvent]:
         """The events of one answer, in asyncio or trio; the last one holds the whole output.
 
         A `retrying` event voids every delta before it. Arguments and errors as for `generate`.
         """
-        return self._events(self._ask(input, tools, tool_choice, config, cache, request_id))
+        ask = self._ask(input, tools, tool_choice, config, cache, request_id, priority)
+        return self._events(ask)
 
     def stream_sync(
         self,
@@ -182,13 +192,16 @@ class Model:
         config: GenerateConfig | None = None,
         cache: bool | str | CachePolicy | None = None,
         request_id: str | None = None,
+        *,
+        priority: Priority | None = None,
     ) -> Iterator[StreamEvent]:
         """`stream` for plain code and threads. Closing the iterator cancels the call."""
-        return self._events_sync(self._ask(input, tools, tool_choice, config, cache, request_id))
+        ask = self._ask(input, tools, tool_choice, config, cache, request_id, priority)
+        return self._events_sync(ask)
 
     async def count_tokens(self, input: Input, config: GenerateConfig | None = None) -> int:
         """Tokens of an input; exact where the provider can count, else an estimate."""
-        ask = self._ask(input, (), None, config, None, None)
+        ask = self._ask(input, (), None, config)
         if self._scripted is not None:
             return self._scripted.count_tokens(ask.input)
         rpc = _rpc()
@@ -197,7 +210,7 @@ class Model:
 
     def count_tokens_sync(self, input: Input, config: GenerateConfig | None = None) -> int:
         """`count_tokens` for plain code and threads."""
-        ask = self._ask(input, (), None, config, None, None)
+        ask = self._ask(input, (), None, config)
         if self._scripted is not None:
             return self._scripted.count_tokens(ask.input)
         rpc = _rpc()
@@ -224,8 +237,9 @@ class Model:
         tools: Sequence[ToolInfo],
         tool_choice: ToolChoice | None,
         config: GenerateConfig | None,
-        cache: bool | str | CachePolicy | None,
-        request_id: str | None,
+        cache: bool | str | CachePolicy | None = None,
+        request_id: str | None = None,
+        priority: Priority | None = None,
     ) -> Ask:
         messages = _messages(input)
         for tool in tools:
@@ -237,7 +251,7 @@ class Model:
         if cache is not None:
             config = config.merge(types.GenerateConfig(cache=cache))
         asked = types.GenerateInput(messages, list(tools), tool_choice, config)
-        ask: Ask = _rpc().Ask(asked, request_id, self.role)
+        ask: Ask = _rpc().Ask(asked, request_id, self.role, priority)
         return ask
 
     def _opened(self) -> RemoteModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import anyio
 import grpc
@@ -14,21 +15,24 @@ from grpc_health.v1._async import HealthServicer
 from modeld.v1 import (
     daemon_service_pb2,
     inference_service_pb2,
+    limit_service_pb2,
     model_service_pb2,
     session_service_pb2,
 )
 from modeld.v1.daemon_service_pb2_grpc import add_DaemonServiceServicer_to_server
 from modeld.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
+from modeld.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
 from modeld.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from modeld.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 
 from .core.pipeline import Pipeline
-from .core.ports import Catalog
+from .core.ports import Catalog, LaneBoard
 from .core.sessions import Sessions
 from .service.admission import Admission
 from .service.daemon import DaemonServicer, Identity, StopRequest
 from .service.inference import InferenceServicer
 from .service.interceptor import DoorInterceptor
+from .service.limits import LimitServicer
 from .service.models import ModelServicer
 from .service.reflection import add_reflection
 from .service.session import SessionServicer
@@ -54,6 +58,7 @@ SERVICES = {
     "InferenceService": inference_service_pb2,
     "ModelService": model_service_pb2,
     "SessionService": session_service_pb2,
+    "LimitService": limit_service_pb2,
     "DaemonService": daemon_service_pb2,
 }
 
@@ -79,9 +84,11 @@ class Server:
         inference = InferenceServicer(pipeline, sessions, self._admission)
         models = ModelServicer(sessions, catalog, self._admission)
         daemon = DaemonServicer(pipeline, sessions, catalog, self._admission, identity, stop)
+        limits = LimitServicer(cast("LaneBoard", pipeline.lanes))
         add_SessionServiceServicer_to_server(self._sessions, self._server)
         add_InferenceServiceServicer_to_server(inference, self._server)
         add_ModelServiceServicer_to_server(models, self._server)
+        add_LimitServiceServicer_to_server(limits, self._server)
         add_DaemonServiceServicer_to_server(daemon, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [m.DESCRIPTOR.services_by_name[n].full_name for n, m in SERVICES.items()]

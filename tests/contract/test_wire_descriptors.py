@@ -63,7 +63,8 @@ ROOTS: dict[type[Message], RoundTrip] = {
 }
 # The values do not hold these: rooms of RPC set and read them. `input` becomes a message.
 OF_OTHER_ROOMS = {
-    f"modeld.v1.Call.{name}" for name in ("model", "handle", "input", "request_id", "role", "epoch")
+    f"modeld.v1.Call.{name}"
+    for name in ("model", "handle", "input", "request_id", "role", "epoch", "priority")
 }
 CONTAINER = {"modeld.v1.ContentParts"}
 
@@ -233,6 +234,7 @@ WORDS: dict[Any, Any] = {
     output_pb2.StopReason: types.StopReason,
     error_pb2.FailureReason: Literal[tuple(ERROR_BY_REASON)],
     CALL.CacheUse: Literal["hit", "miss"],
+    CALL.Priority: types.Priority,
 }
 
 

@@ -6,10 +6,16 @@ from typing import Any, Self
 
 import grpc
 
-from modeld.v1 import daemon_service_pb2, inference_service_pb2, model_service_pb2
+from modeld.v1 import (
+    daemon_service_pb2,
+    inference_service_pb2,
+    limit_service_pb2,
+    model_service_pb2,
+)
 from modeld.v1.daemon_service_pb2_grpc import DaemonServiceStub
 from modeld.v1.error_pb2 import Failure
 from modeld.v1.inference_service_pb2_grpc import InferenceServiceStub
+from modeld.v1.limit_service_pb2_grpc import LimitServiceStub
 from modeld.v1.model_service_pb2_grpc import ModelServiceStub
 from tests.fakes.raw_session import call, open_channel
 from tests.fakes.serving import House
@@ -17,6 +23,7 @@ from tests.fakes.serving import House
 METHODS = {
     InferenceServiceStub: inference_service_pb2,
     ModelServiceStub: model_service_pb2,
+    LimitServiceStub: limit_service_pb2,
     DaemonServiceStub: daemon_service_pb2,
 }
 

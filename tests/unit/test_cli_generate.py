@@ -88,7 +88,16 @@ def test_usage_goes_to_stderr(model):
 
 def test_a_request_id_is_passed_on(model):
     run("--request-id", "r1", "hi")
-    assert model.extra == [{"request_id": "r1"}]
+    assert model.extra == [{"request_id": "r1", "priority": "interactive"}]
+
+
+@pytest.mark.parametrize("how", [[], ["--no-stream"]])
+def test_a_priority_is_passed_on(model, how):
+    run("--priority", "batch", *how, "hi")
+    assert model.extra == [{"request_id": None, "priority": "batch"}]
+    wrong = run("--priority", "urgent", "hi")
+    assert (wrong.exit_code, len(model.extra)) == (2, 1)
+    assert "interactive" in wrong.stderr
 
 
 def test_an_error_is_one_line_and_a_hint(model):

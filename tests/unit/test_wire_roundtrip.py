@@ -180,6 +180,16 @@ def test_plain_input_becomes_the_last_user_message():
     assert [m.role for m in wire.generate_input_from_proto(call).input] == ["system", "user"]
 
 
+def test_a_priority_is_a_word_here_and_a_number_there():
+    for word in types.PRIORITIES:
+        assert wire.priority_from_proto(wire.priority_to_proto(word)) == word
+    assert wire.priority_from_proto(inference_service_pb2.Call().priority) == "normal"
+    with pytest.raises(InvalidRequest, match="interactive, normal, batch, not 'urgent'"):
+        wire.priority_to_proto("urgent")
+    with pytest.raises(InvalidRequest, match="priority"):
+        wire.priority_from_proto(99)
+
+
 def test_absent_is_not_zero():
     assert wire.config_to_proto(GenerateConfig()).ByteSize() == 0
     zero = wire.config_to_proto(GenerateConfig(temperature=0, seed=0, logprobs=False))

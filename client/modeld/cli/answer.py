@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 
 from .. import GenerateConfig, Model, get_model
-from ..types import ChatMessage, ModelOutput, StreamFinishedEvent
+from ..types import ChatMessage, ModelOutput, Priority, StreamFinishedEvent
 from .options import ModelChoice
 from .render import AnswerPrinter
 
@@ -25,6 +25,7 @@ def stream_answer(
     config: GenerateConfig,
     printer: AnswerPrinter,
     request_id: str | None = None,
+    priority: Priority = "interactive",
 ) -> ModelOutput | None:
     """Print the answer while it comes, and return it; None when the stream has no end.
 
@@ -32,7 +33,7 @@ def stream_answer(
     """
     with ExitStack() as stack:
         stack.callback(printer.close)
-        events = model.stream_sync(input, config=config, request_id=request_id)
+        events = model.stream_sync(input, config=config, request_id=request_id, priority=priority)
         if hasattr(events, "close"):  # an Iterator need not have it; a generator has
             stack.callback(events.close)
         for event in events:

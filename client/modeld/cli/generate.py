@@ -10,7 +10,7 @@ import sys
 import click
 
 from .. import GenerateConfig
-from ..types import ModelOutput
+from ..types import PRIORITIES, ModelOutput, Priority
 from .answer import new_printer, open_model, stream_answer
 from .command import Command, json_option, print_json
 from .options import TIMEOUT, ModelChoice, config_options, model_options
@@ -46,6 +46,13 @@ _PATIENCE = 3.0
     help="Make the call lasting: the same ID again gives the same answer, and Ctrl-C or the "
     "death of this process does not end it.",
 )
+@click.option(
+    "--priority",
+    type=click.Choice(PRIORITIES),
+    default="interactive",
+    show_default=True,
+    help="Place in the queue when the account's limits make calls wait.",
+)
 @config_options(timeout=TIMEOUT)
 def generate(
     prompt: str | None,
@@ -55,13 +62,15 @@ def generate(
     no_stream: bool,
     usage: bool,
     request_id: str | None,
+    priority: Priority,
 ) -> None:
     """Ask a model once and print its answer.
 
     PROMPT is the question; "-" means standard input.
     """
     question = read_prompt(prompt)
-    output = answer(question, choice, config, as_json or no_stream, as_json, request_id)
+    at_once = as_json or no_stream
+    output = answer(question, choice, config, at_once, as_json, request_id, priority)
     if usage and output is not None:
         print(usage_line(output), file=sys.stderr)
 
@@ -73,14 +82,17 @@ def answer(
     at_once: bool,
     as_json: bool,
     request_id: str | None,
+    priority: Priority,
 ) -> ModelOutput | None:
     """Get the answer and print it."""
     model = open_model(choice)
     printer = new_printer()
     try:
         if not at_once:
-            return stream_answer(model, question, config, printer, request_id)
-        output = model.generate_sync(question, config=config, request_id=request_id)
+            return stream_answer(model, question, config, printer, request_id, priority)
+        output = model.generate_sync(
+            question, config=config, request_id=request_id, priority=priority
+        )
     except KeyboardInterrupt:
         if request_id:
             printer.note(f"the call goes on; --request-id {request_id} again fetches its answer")

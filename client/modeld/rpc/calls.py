@@ -9,13 +9,14 @@ from ..errors import GenerateTimeout, InternalError, InvalidRequest
 from ..types import (
     GenerateInput,
     ModelOutput,
+    Priority,
     StreamEvent,
     StreamFinishedEvent,
     StreamRetryEvent,
 )
 from ..v1 import inference_service_pb2 as pb
 from ..v1.inference_service_pb2 import CountTokensRequest, CountTokensResponse
-from ..wire import generate_input_to_proto, stream_event_from_proto
+from ..wire import generate_input_to_proto, priority_to_proto, stream_event_from_proto
 from .deadlines import GRACE_SECONDS
 from .hub import Hub
 from .mailbox import Mailbox, SyncMailbox, async_mailbox
@@ -39,6 +40,13 @@ class Ask:
     input: GenerateInput
     request_id: str | None = None
     role: str | None = None
+    priority: Priority | None = None
+
+    def __post_init__(self) -> None:
+        if self.priority is not None:
+            priority_to_proto(
+                self.priority
+            )  # a wrong word is an error here, not at the first event
 
     def serialized(self) -> bytes:
         """The serialized Call, without its target."""
@@ -50,6 +58,8 @@ class Ask:
                 proto.role = self.role
         except (TypeError, ValueError) as error:
             raise InvalidRequest(f"request_id and role must be text: {error}") from None
+        if self.priority is not None:
+            proto.priority = priority_to_proto(self.priority)
         return proto.SerializeToString()
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import grpc
 
-from ..errors import DaemonUnavailable
-from ..v1 import daemon_service_pb2, model_service_pb2
+from ..errors import DaemonUnavailable, InvalidRequest
+from ..v1 import daemon_service_pb2, limit_service_pb2, model_service_pb2
 from ..v1.daemon_service_pb2_grpc import DaemonServiceStub
+from ..v1.limit_service_pb2_grpc import LimitServiceStub
 from ..v1.model_service_pb2_grpc import ModelServiceStub
 from ..wire import failure_from_proto
 from .endpoint import Endpoint, find, find_or_start
 from .large import failure_of
 from .link import OPTIONS
 
-__all__ = ["get_status", "list_models", "list_providers", "shutdown"]
+__all__ = [
+    "get_status",
+    "list_limits",
+    "list_models",
+    "list_providers",
+    "set_limits",
+    "shutdown",
+    "watch_limits",
+]
 
 SECONDS = 10.0
 """Longest wait for an answer."""
@@ -64,6 +73,54 @@ def list_providers() -> model_service_pb2.ListProvidersResponse:
         lambda channel, options: ModelServiceStub(channel).ListProviders(request, **options),
     )
     return answer
+
+
+def list_limits() -> limit_service_pb2.ListLimitsResponse | None:
+    """The lanes as they are now; None when no daemon runs."""
+    endpoint = find()
+    if endpoint is None:
+        return None
+    request = limit_service_pb2.ListLimitsRequest()
+    answer: limit_service_pb2.ListLimitsResponse = _ask(
+        endpoint, lambda channel, options: LimitServiceStub(channel).ListLimits(request, **options)
+    )
+    return answer
+
+
+def set_limits(lane: str, **limits: float | None) -> limit_service_pb2.SetLimitsResponse | None:
+    """Sets limits by the names of `LaneSettings`; None when no daemon runs."""
+    try:
+        settings = limit_service_pb2.LaneSettings(**limits)  # type: ignore[arg-type]
+        request = limit_service_pb2.SetLimitsRequest(lane=lane, settings=settings)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(
+            f"the name of a lane is text and its limits are numbers: {error}"
+        ) from None
+    endpoint = find()
+    if endpoint is None:
+        return None
+    answer: limit_service_pb2.SetLimitsResponse = _ask(
+        endpoint, lambda channel, options: LimitServiceStub(channel).SetLimits(request, **options)
+    )
+    return answer
+
+
+def watch_limits(interval: float | None) -> Iterator[limit_service_pb2.WatchLimitsResponse]:
+    """What changes in the lanes, until the iterator is closed; nothing when no daemon runs."""
+    try:
+        request = limit_service_pb2.WatchLimitsRequest(interval_seconds=interval)
+    except TypeError:
+        raise InvalidRequest(f"interval must be a number, not {interval!r:.80}") from None
+    endpoint = find()
+    if endpoint is None:
+        return
+    metadata = (("authorization", f"Bearer {endpoint.token}"),)
+    with grpc.insecure_channel(endpoint.target, options=OPTIONS) as channel:
+        stream = LimitServiceStub(channel).WatchLimits(request, metadata=metadata)
+        try:
+            yield from stream
+        except grpc.RpcError as error:
+            raise failure_from_proto(failure_of(error)) from None
 
 
 def _ask(endpoint: Endpoint, call: Callable[[grpc.Channel, dict[str, object]], T]) -> T:

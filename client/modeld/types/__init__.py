@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     # fmt: off
     # isort: off
-    from .call import CallInfo as CallInfo, GenerateInput as GenerateInput
+    from .call import (
+        CallInfo as CallInfo, GenerateInput as GenerateInput, PRIORITIES as PRIORITIES,
+        Priority as Priority,
+    )
     from .config import (
         CONFIG_FIELDS as CONFIG_FIELDS, Effort as Effort, GenerateConfig as GenerateConfig,
         OutputModality as OutputModality, ReasoningEffort as ReasoningEffort,
@@ -82,7 +85,7 @@ if TYPE_CHECKING:
     # fmt: on
 
 _NAMES = {
-    "call": "CallInfo GenerateInput",
+    "call": "CallInfo GenerateInput PRIORITIES Priority",
     "config": (
         "CONFIG_FIELDS Effort GenerateConfig OutputModality ReasoningEffort "
         "ReasoningHistory ReasoningMode ReasoningSummary ResponseSchema Verbosity "

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from .config import GenerateConfig
 from .jsonable import JsonObject
 from .message import ChatMessage
 from .tool import ToolChoice, ToolInfo
 from .value import Value
+
+Priority: TypeAlias = Literal["interactive", "normal", "batch"]
+"""A place in the queue of a lane: interactive calls are served before a batch of thousands."""
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
 
 @dataclass(slots=True, eq=False, repr=False)

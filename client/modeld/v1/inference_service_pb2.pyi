@@ -13,17 +13,28 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_INTERACTIVE: _ClassVar[Priority]
+    PRIORITY_NORMAL: _ClassVar[Priority]
+    PRIORITY_BATCH: _ClassVar[Priority]
+
 class CacheUse(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CACHE_USE_UNSPECIFIED: _ClassVar[CacheUse]
     CACHE_USE_HIT: _ClassVar[CacheUse]
     CACHE_USE_MISS: _ClassVar[CacheUse]
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_INTERACTIVE: Priority
+PRIORITY_NORMAL: Priority
+PRIORITY_BATCH: Priority
 CACHE_USE_UNSPECIFIED: CacheUse
 CACHE_USE_HIT: CacheUse
 CACHE_USE_MISS: CacheUse
 
 class Call(_message.Message):
-    __slots__ = ("model", "handle", "input", "messages", "tools", "tool_choice", "config", "request_id", "role", "epoch")
+    __slots__ = ("model", "handle", "input", "messages", "tools", "tool_choice", "config", "request_id", "role", "epoch", "priority")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +45,7 @@ class Call(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     model: _model_service_pb2.ModelSpec
     handle: str
     input: str
@@ -44,7 +56,8 @@ class Call(_message.Message):
     request_id: str
     role: str
     epoch: int
-    def __init__(self, model: _Optional[_Union[_model_service_pb2.ModelSpec, _Mapping]] = ..., handle: _Optional[str] = ..., input: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[_message_pb2.ChatMessage, _Mapping]]] = ..., tools: _Optional[_Iterable[_Union[_tool_pb2.ToolInfo, _Mapping]]] = ..., tool_choice: _Optional[_Union[_tool_pb2.ToolChoice, _Mapping]] = ..., config: _Optional[_Union[_config_pb2.GenerateConfig, _Mapping]] = ..., request_id: _Optional[str] = ..., role: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, model: _Optional[_Union[_model_service_pb2.ModelSpec, _Mapping]] = ..., handle: _Optional[str] = ..., input: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[_message_pb2.ChatMessage, _Mapping]]] = ..., tools: _Optional[_Iterable[_Union[_tool_pb2.ToolInfo, _Mapping]]] = ..., tool_choice: _Optional[_Union[_tool_pb2.ToolChoice, _Mapping]] = ..., config: _Optional[_Union[_config_pb2.GenerateConfig, _Mapping]] = ..., request_id: _Optional[str] = ..., role: _Optional[str] = ..., epoch: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("call",)

@@ -11,6 +11,8 @@ from .call import (
     generate_input_to_proto,
     generate_response_from_proto,
     generate_response_to_proto,
+    priority_from_proto,
+    priority_to_proto,
 )
 from .config import config_from_proto, config_to_proto
 from .content import (
@@ -51,6 +53,8 @@ __all__ = [
     "message_to_proto",
     "output_from_proto",
     "output_to_proto",
+    "priority_from_proto",
+    "priority_to_proto",
     "stream_event_from_proto",
     "stream_event_to_proto",
     "tool_call_from_proto",

@@ -1,14 +1,16 @@
 """What is asked of a model, and the response with how the call went.
 
 On the wire a response is output and info side by side; as a value the info lies in the output's
-`metadata["modeld"]`.
+`metadata["modeld"]`. A priority is set beside the input by the rooms that know the call's names.
 """
 
 from __future__ import annotations
 
 from modeld.v1 import inference_service_pb2 as pb
 
+from ..errors import InvalidRequest
 from ..types import (
+    PRIORITIES,
     CallInfo,
     ChatMessage,
     ChatMessageUser,
@@ -16,13 +18,14 @@ from ..types import (
     GenerateInput,
     JsonObject,
     ModelOutput,
+    Priority,
     ToolChoice,
     ToolInfo,
 )
 from . import enums
 from .config import config_from_proto, fill_config
 from .message import fill_messages, message_from_proto
-from .naming import MISFITS, build, named
+from .naming import MISFITS, build, named, unknown
 from .output import fill_output, output_from_proto
 from .tool import fill_tool_choice, fill_tool_info, tool_choice_from_proto, tool_info_from_proto
 
@@ -31,7 +34,7 @@ _INFO_FIELDS = frozenset(CallInfo.__dataclass_fields__)
 
 
 def generate_input_to_proto(value: GenerateInput) -> pb.Call:
-    """A Call without target, request_id, role and epoch, which the caller of this sets."""
+    """A Call without target, request_id, role, epoch and priority, which the caller of this sets."""
     call = pb.Call()
     fill_messages(call.messages, value.input)
     if value.tools:
@@ -65,6 +68,23 @@ def generate_input_from_proto(call: pb.Call) -> GenerateInput:
         choice,
         config_from_proto(call.config) if call.HasField("config") else GenerateConfig(),
     )
+
+
+def priority_to_proto(priority: Priority) -> pb.Priority:
+    """The number of a priority."""
+    if priority not in PRIORITIES:
+        words = ", ".join(PRIORITIES)
+        raise InvalidRequest(f"priority must be one of {words}, not {priority!r:.80}")
+    number: pb.Priority = enums.PRIORITY[priority]
+    return number
+
+
+def priority_from_proto(number: int) -> Priority:
+    """The word of a priority; unspecified is "normal"."""
+    priority: Priority | None = enums.PRIORITY_WORD.get(number)
+    if priority is None:
+        unknown("Call.priority", number)
+    return priority
 
 
 def generate_response_to_proto(output: ModelOutput) -> pb.GenerateResponse:

@@ -76,5 +76,8 @@ STOP_REASON_WORD = _words(STOP_REASON, "unknown")
 CACHE_USE: dict[Any, Any] = {None: 0, **_numbers(inference_service_pb2.CacheUse)}
 CACHE_USE_WORD: dict[int, Any] = {number: word for word, number in CACHE_USE.items()}
 
+PRIORITY = _numbers(inference_service_pb2.Priority)
+PRIORITY_WORD = _words(PRIORITY, "normal")
+
 FAILURE_REASON = _numbers(error_pb2.FailureReason)
 FAILURE_REASON_WORD = _words(FAILURE_REASON, "internal")

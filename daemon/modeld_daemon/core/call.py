@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
-from modeld.types import CallInfo, ChatMessage, GenerateConfig, ModelOutput, ToolChoice, ToolInfo
+from modeld.types import (
+    CallInfo,
+    ChatMessage,
+    GenerateConfig,
+    ModelOutput,
+    Priority,
+    ToolChoice,
+    ToolInfo,
+)
 
 from .rates import RateLimits
 
@@ -27,9 +34,6 @@ class Account:
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.fingerprint}"
-
-
-Priority = Literal["interactive", "normal", "batch"]
 
 
 def _nobody(_limits: RateLimits | None) -> None:
@@ -56,9 +60,10 @@ class Call:
     role: str | None = None
     epoch: int | None = None
     priority: Priority = "normal"
+    """Place in the queue of its lane; no part of what is asked."""
     size: int = 0
     """Bytes of the request as it came."""
-    session: str = ""
+    session: str = field(default="", repr=False)  # whoever knows the id may use the session
     """Id of the caller's session; empty for a caller without one."""
     told: Callable[[RateLimits | None], None] = _nobody
     """For the provider: to be called as soon as the head of an answer is there, with what it says of

@@ -1,4 +1,7 @@
-"""What the core needs of its neighbours, as protocols. Providers and stores implement them."""
+"""What the core needs of its neighbours, as protocols. Providers and stores implement them.
+
+`LaneBoard` goes the other way: it is what a neighbour needs of the core's lanes.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from typing import Protocol
 from modeld.types import JsonValue, ModelOutput
 
 from .call import Call, Route
+from .lane_statistics import LaneSettings, LaneStatistics
 
 __all__ = [
-    "Catalog", "Connection", "EngineListing", "ModelListing", "Provider", "ProviderSource", "Row",
+    "Catalog", "Connection", "EngineListing", "LaneBoard", "ModelListing", "Provider", "ProviderSource", "Row",
     "Sink", "TokenCount",
 ]  # fmt: skip
 
@@ -94,6 +98,21 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Closes connections and processes. Later calls are errors."""
+
+
+class LaneBoard(Protocol):
+    """Where all lanes are seen and set. Methods return at once."""
+
+    def statistics(self) -> list[LaneStatistics]:
+        """A snapshot of each lane."""
+
+    def set(self, name: str, settings: LaneSettings) -> list[LaneStatistics]:
+        """Replaces what is set for the lane of that id, or for all lanes of the model of that full
+        name, and gives snapshots of them.
+
+        Raises `ModelNotFound` when there is none, `InvalidRequest` for a limit that is less than
+        1 or not finite.
+        """
 
 
 class ProviderSource(Protocol):

@@ -13,7 +13,7 @@ from modeld.errors import InvalidRequest
 from modeld.types import GenerateConfig
 from modeld.v1 import inference_service_pb2 as pb
 from modeld.v1.model_service_pb2 import ModelSpec as ModelSpecProto
-from modeld.wire import config_from_proto, generate_input_from_proto
+from modeld.wire import config_from_proto, generate_input_from_proto, priority_from_proto
 from modeld.wire.jsontext import load_object
 
 from ..core.call import UNSAID, Call
@@ -27,8 +27,8 @@ __all__ = ["call_from_proto", "leased", "spec_from_proto"]
 _numbers = itertools.count(secrets.randbits(48))
 
 
-def call_from_proto(proto: pb.Call, timeout_ms: int = 0) -> Call:
-    """The call; `InvalidRequest` names what is wrong with it."""
+def call_from_proto(proto: pb.Call, session: Session | None, timeout_ms: int = 0) -> Call:
+    """The call that came through a session; `InvalidRequest` names what is wrong with it."""
     asked = generate_input_from_proto(proto)
     if not asked.input:
         raise InvalidRequest("a call needs an input or at least one message")
@@ -44,6 +44,9 @@ def call_from_proto(proto: pb.Call, timeout_ms: int = 0) -> Call:
         deadline=anyio.current_time() + timeout_ms / 1000 if timeout_ms else None,
         role=proto.role if proto.HasField("role") else None,
         epoch=proto.epoch if proto.HasField("epoch") else None,
+        priority=priority_from_proto(proto.priority),
+        size=proto.ByteSize(),
+        session="" if session is None else session.id,
     )
 
 

@@ -56,12 +56,13 @@ class InferenceServicer(InferenceServiceServicer):
         self, proto: pb.Call, context: Context, *, deltas: bool
     ) -> AsyncIterator[pb.StreamEvent]:
         self._admission.check()
-        call = call_from_proto(proto)
+        session = session_of(context, self._sessions)
+        call = call_from_proto(proto, session)
         remaining = context.time_remaining()
         if remaining is not None and remaining < FOREVER:  # type: ignore[redundant-expr]  # None, too
             call.deadline = anyio.current_time() + remaining
         pending = _Waiting(deltas=deltas)
-        with leased(self._sessions, session_of(context, self._sessions), proto) as lease:
+        with leased(self._sessions, session, proto) as lease:
             ticket = self._pipeline.submit(call, lease, pending.watcher, stream=deltas)
         try:
             async for event in pending:
@@ -108,8 +109,9 @@ class InferenceServicer(InferenceServiceServicer):
     ) -> pb.CountTokensResponse:
         """Tokens of an input."""
         self._admission.check()
-        call = call_from_proto(request.call)
-        with leased(self._sessions, session_of(context, self._sessions), request.call) as lease:
+        session = session_of(context, self._sessions)
+        call = call_from_proto(request.call, session)
+        with leased(self._sessions, session, request.call) as lease:
             count = await self._pipeline.count_tokens(call, lease)
         return pb.CountTokensResponse(tokens=count.tokens, estimated=count.estimated)
 

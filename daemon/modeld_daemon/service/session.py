@@ -217,7 +217,7 @@ class _Connection:
         if frame.call_id in self._tickets or frame.call_id in self._counts or frame.call_id == 0:
             raise InvalidRequest("each call needs a number of its own, from 1")
         proto = Call.FromString(frame.generate_stream if deltas else frame.generate)
-        call = call_from_proto(proto, frame.timeout_ms)
+        call = call_from_proto(proto, self.session, frame.timeout_ms)
         frames = _CallFrames(frame.call_id, self.outbox, self._ended, deltas=deltas)
         with leased(self._sessions, self.session, proto) as lease:
             ticket = self._pipeline.submit(call, lease, frames.pending, stream=deltas)
@@ -247,7 +247,7 @@ class _Connection:
         # All but the counting itself happens now: a frame that follows may cancel the call, close
         # its model or change a variable.
         proto = CountTokensRequest.FromString(frame.count_tokens).call
-        call = call_from_proto(proto, frame.timeout_ms)
+        call = call_from_proto(proto, self.session, frame.timeout_ms)
         with leased(self._sessions, self.session, proto) as lease:
             counting = self._pipeline.count_tokens(call, lease)
         scope = self._counts[frame.call_id] = anyio.CancelScope()
