@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from modeld.types import ModelUsage
 
@@ -28,22 +28,30 @@ OUTPUT_WEIGHT = 0.1
 """Share of the newest answer in the expected length of the next one."""
 
 
+def _cost(name: str, requests: float, given: float, made: float) -> float:
+    """What of these a rate counts."""
+    if name == REQUESTS:
+        return requests
+    return given if name == INPUT else made if name == OUTPUT else given + made
+
+
 @dataclass(slots=True)
 class Spending:
-    """What an attempt has taken of the rates."""
+    """What an attempt has taken of the rates, and what all attempts had taken then."""
 
-    tokens: tuple[float, float]
-    """Reserved input and output; zero where the lane does not limit tokens."""
+    given: float
+    """Reserved input tokens; zero where the lane does not limit tokens."""
+    made: float
+    """Reserved output tokens."""
     at: float = 0.0
-    """When it was spent."""
-    total: Mapping[str, float] = field(default_factory=dict)
-    """What all attempts had spent then, this one included, by rate."""
+    all_requests: float = 0.0
+    all_given: float = 0.0
+    all_made: float = 0.0
     settled: bool = False
 
     def cost(self, name: str) -> float:
         """What the attempt costs of that rate."""
-        given, made = self.tokens
-        return {REQUESTS: 1.0, TOKENS: given + made, INPUT: given, OUTPUT: made}[name]
+        return _cost(name, 1.0, self.given, self.made)
 
 
 class LaneRates:
@@ -54,8 +62,10 @@ class LaneRates:
         self._told: dict[str, Bucket] = {}
         self._set: dict[str, Bucket] = {}
         self._pace = Pace()
-        self._meters = {name: Meter() for name in NAMES}
-        self._total = dict.fromkeys(NAMES, 0.0)
+        self._requests = Meter()
+        self._given, self._made = Meter(), Meter()
+        self._limits_tokens = False
+        self._all_requests = self._all_given = self._all_made = 0.0
         self._output = FIRST_OUTPUT
         self.reserved_tokens = 0.0
 
@@ -67,37 +77,35 @@ class LaneRates:
     def wait(self, asker: Asker, now: float) -> float:
         """Seconds until all that an attempt needs is there; 0 when it is."""
         wait = 0.0
-        cost = Spending(self._needs(asker))
-        for buckets in (self._told, self._set):
-            for name, bucket in buckets.items():
-                wait = max(wait, bucket.wait(cost.cost(name), now))
+        if self._told or self._set:
+            given, made = self._needs(asker)
+            for buckets in (self._told, self._set):
+                for name, bucket in buckets.items():
+                    wait = max(wait, bucket.wait(_cost(name, 1.0, given, made), now))
         if self._pace.bucket is not None:
             wait = max(wait, self._pace.bucket.wait(1.0, now))
         return wait
 
     def spend(self, asker: Asker, now: float) -> Spending:
         """Takes all that an attempt needs; `wait` was 0."""
-        spending = Spending(self._needs(asker))
+        given, made = self._needs(asker)
         for buckets in (self._told, self._set):
             for name, bucket in buckets.items():
-                bucket.take(spending.cost(name))
+                bucket.take(_cost(name, 1.0, given, made))
         if self._pace.bucket is not None:
             self._pace.bucket.take(1.0)
-        for name in NAMES:
-            self._total[name] += spending.cost(name)
-        spending.at, spending.total = now, dict(self._total)
-        self._meters[REQUESTS].add(1.0, now)
-        self.reserved_tokens += sum(spending.tokens)
-        return spending
+        self._all_requests += 1.0
+        self._all_given += given
+        self._all_made += made
+        self._requests.add(1.0, now)
+        self.reserved_tokens += given + made
+        return Spending(given, made, now, self._all_requests, self._all_given, self._all_made)
 
     def _needs(self, asker: Asker) -> tuple[float, float]:
-        if not self._limits_tokens():
+        if not self._limits_tokens:
             return 0.0, 0.0
         given, made = asker.tokens()
-        return given, self._output if made == float("inf") else made
-
-    def _limits_tokens(self) -> bool:
-        return any(name != REQUESTS for name in (*self._told, *self._set))
+        return given, self._output if made == math.inf else made
 
     def told(self, limits: RateLimits, spending: Spending, now: float) -> None:
         """The provider has told its limits in the answer to an attempt."""
@@ -122,11 +130,17 @@ class LaneRates:
             capacity = min(seen, limit.limit)
             bucket = self._told[name] = Bucket(rate, capacity, now, "provider", TOLD_MARGIN)
             bucket.level = -math.inf  # so that what was told and spent since is all that counts
+            self._limits_tokens |= name != REQUESTS
             if name == REQUESTS:
                 self._pace.forget()
         else:
             bucket.configure(rate, min(max(seen, bucket.capacity), limit.limit), now)
-        later = self._total[name] - spending.total.get(name, 0.0)
+        later = _cost(
+            name,
+            self._all_requests - spending.all_requests,
+            self._all_given - spending.all_given,
+            self._all_made - spending.all_made,
+        )
         bucket.told(remaining, now - spending.at, later, now)
 
     def settle(self, spending: Spending, usage: ModelUsage | None, now: float) -> None:
@@ -136,29 +150,29 @@ class LaneRates:
         if usage is None:
             return
         # A read of the provider's cache is cheap or free of limits; a write is not.
-        given = usage.input_tokens + (usage.input_tokens_cache_write or 0)
-        used = Spending((float(given), float(usage.output_tokens)))
-        self._output += (usage.output_tokens - self._output) * OUTPUT_WEIGHT
-        for name in (TOKENS, INPUT, OUTPUT):
-            self._meters[name].add(used.cost(name), now)
-        if spending.tokens != (0.0, 0.0) and not spending.settled:
+        given = float(usage.input_tokens + (usage.input_tokens_cache_write or 0))
+        made = float(usage.output_tokens)
+        self._output += (made - self._output) * OUTPUT_WEIGHT
+        self._given.add(given, now)
+        self._made.add(made, now)
+        if (spending.given or spending.made) and not spending.settled:
             spending.settled = True
-            self._return(spending, used)
+            self._return(spending, given, made)
 
     def close(self, spending: Spending, *, refused: bool) -> None:
         """The attempt has ended. What a refused one had reserved is there again."""
         if refused and not spending.settled:
             spending.settled = True
-            self._return(spending, Spending((0.0, 0.0)))
-        self.reserved_tokens -= sum(spending.tokens)
+            self._return(spending, 0.0, 0.0)
+        self.reserved_tokens -= spending.given + spending.made
         if self.reserved_tokens < 1e-6:  # what adding and taking away of floats has left
             self.reserved_tokens = 0.0
 
-    def _return(self, spending: Spending, used: Spending) -> None:
+    def _return(self, spending: Spending, given: float, made: float) -> None:
         for buckets in (self._told, self._set):
             for name, bucket in buckets.items():
                 if name != REQUESTS:
-                    bucket.give(spending.cost(name) - used.cost(name))
+                    bucket.give(spending.cost(name) - _cost(name, 1.0, given, made))
 
     def limited(self, now: float) -> None:
         """A refusal that is news."""
@@ -182,10 +196,13 @@ class LaneRates:
         if settings.tokens_per_minute is not None:
             most = settings.tokens_per_minute
             self._set[TOKENS] = Bucket(most / MINUTE, most, now, "set")
+        self._limits_tokens = any(name != REQUESTS for name in (*self._told, *self._set))
 
     def spent(self, name: str, now: float) -> float:
         """What the last minute has cost."""
-        return self._meters[name].total(now)
+        if name == REQUESTS:
+            return self._requests.total(now)
+        return _cost(name, 0.0, self._given.total(now), self._made.total(now))
 
     def statistics(self, now: float) -> tuple[RateStatistics, ...]:
         """A snapshot: requests and tokens always, the others where there is a limit."""

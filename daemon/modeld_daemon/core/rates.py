@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 __all__ = ["MINUTE", "Bucket", "Meter", "RateLimit", "RateLimits"]
 
 MINUTE = 60.0
+SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,16 @@ class Meter:
     __slots__ = ("_second", "_slots", "_total")
 
     def __init__(self) -> None:
-        self._slots = [0.0] * int(MINUTE)
+        self._slots = [0.0] * SECONDS
         self._second = 0
         self._total = 0.0
 
     def add(self, amount: float, now: float) -> None:
         """Spends."""
-        self._forget(int(now))
-        self._slots[self._second % len(self._slots)] += amount
+        second = int(now)
+        if second != self._second:
+            self._forget(second)
+        self._slots[second % SECONDS] += amount
         self._total += amount
 
     def total(self, now: float) -> float:
@@ -123,11 +126,10 @@ class Meter:
         return max(self._total, 0.0)
 
     def _forget(self, second: int) -> None:
-        size = len(self._slots)
-        if second - self._second >= size:
-            self._slots, self._total = [0.0] * size, 0.0
+        if second - self._second >= SECONDS:
+            self._slots, self._total = [0.0] * SECONDS, 0.0
             self._second = second
         while self._second < second:
             self._second += 1
-            self._total -= self._slots[self._second % size]
-            self._slots[self._second % size] = 0.0
+            self._total -= self._slots[self._second % SECONDS]
+            self._slots[self._second % SECONDS] = 0.0
