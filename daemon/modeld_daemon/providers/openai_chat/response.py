@@ -31,7 +31,7 @@ from modeld.types import (
     as_stop_reason,
 )
 
-from .arguments import parse_tool_call
+from ..tool_arguments import parse_tool_call
 from .internal import (
     AUDIO_TRANSCRIPT,
     MESSAGE_MEMBER,

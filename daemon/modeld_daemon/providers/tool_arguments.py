@@ -14,7 +14,7 @@ import yaml
 from modeld.errors import InvalidRequest
 from modeld.types import JsonObject, JsonValue, ToolCall, ToolInfo
 
-from ..http.jsontext import dumps, loads
+from .http.jsontext import dumps, loads
 
 __all__ = ["parse_tool_call"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from modeld.types import ContentReasoning, ModelOutput
 
-from ...core.ports import Sink
-from ..http.jsontext import dumps
+from ..core.ports import Sink
+from .http.jsontext import dumps
 
 __all__ = ["replay_output"]
 
