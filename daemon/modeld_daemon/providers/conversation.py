@@ -64,7 +64,9 @@ def keep_reasoning(
 def _without_reasoning(message: ChatMessage) -> ChatMessage:
     if not isinstance(message, ChatMessageAssistant) or isinstance(message.content, str):
         return message
-    kept = [part for part in message.content if not isinstance(part, ContentReasoning)]
+    kept: list[Content] = [
+        part for part in message.content if not isinstance(part, ContentReasoning)
+    ]
     if len(kept) == len(message.content):
         return message
     bare = copy(message)
