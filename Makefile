@@ -33,7 +33,7 @@ help: ## Show this list
 		$(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Install what is missing and stream the embedded model's answer to "Say hello"
-	@$(BIN)/modeld generate -m $(MODEL) "Say hello"
+	@$(BIN)/modeld generate -m $(MODEL) --temperature 0 --max-tokens 64 "Say hello"
 
 test: $(VENV)/.dev ## Run all tests, the long ones in their short form
 	@rm -rf $(BUILD)/junit && mkdir -p $(BUILD)/junit

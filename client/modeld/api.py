@@ -66,7 +66,7 @@ def get_model(
     bound = _bound(role, config)
     if bound is not None:
         return bound
-    if role is not None and required and default is None and model is None:
+    if role is not None and required and default is None:
         raise PrerequisiteError(f"Model role '{role}' is required and was not specified.")
     if model is None:
         chosen = default if default is not None else _ambient()

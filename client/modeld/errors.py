@@ -20,8 +20,11 @@ _SECRETS: tuple[tuple[str, str], ...] = (
         r"(?i)((?:api[-_ ]?key|token|secret|password|authorization)[\"']?\s*[:=]\s*[\"']?)[\w.~+/=-]{12,}",
         r"\1…",
     ),
-    (r"(?i)([?&](?:key|api_?key|token|sig|signature)=)[^&\s\"']+", r"\1…"),
-    (r"(://[^/\s:@]*):[^/\s@]+@", r"\1:…@"),
+    (
+        r"(?i)([?&](?:key|(?:[a-z]+[-_])*api[-_]?key|subscription[-_]key|token|sig|signature)=)[^&\s\"']+",
+        r"\1…",
+    ),
+    (r"://[^/\s@]+@", "://…@"),
 )
 
 
@@ -75,9 +78,13 @@ class ModeldError(Exception):
         self.reason = reason or self.default_reason
 
     def cut(self, secret: str) -> None:
-        """Takes a secret out of the message, wherever it came from."""
+        """Takes a secret out of the message and the details, wherever it came from."""
         self.message = self.message.replace(secret, "…")
         self.args = (self.message,)
+        for name in ("provider", "request_id", "model"):
+            value = getattr(self, name)
+            if value is not None:
+                setattr(self, name, value.replace(secret, "…"))
 
     def to_dict(self) -> dict[str, str | int | float]:
         """JSON shape: class name, message, reason and every detail that is known."""

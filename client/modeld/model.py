@@ -1,9 +1,17 @@
 """The reference's names of models, messages and outputs: rename the import and code moves over."""
 
 from .api import get_model
+from .errors import ModelRefusalError, UnresolvedMediaError
 from .handle import Model
 from .roles import model_roles
 from .types import *  # a face: it re-exports the vocabulary as it is
 from .types import __all__ as _types
 
-__all__ = ["Model", "get_model", "model_roles", *_types]  # noqa: PLE0604  # a list of text
+__all__ = [  # noqa: PLE0604  # a list of text
+    "Model",
+    "ModelRefusalError",
+    "UnresolvedMediaError",
+    "get_model",
+    "model_roles",
+    *_types,
+]

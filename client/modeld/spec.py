@@ -26,9 +26,14 @@ class ModelSpec:
     args: JsonObject = field(default_factory=dict, repr=False)
     config: GenerateConfig = field(default_factory=GenerateConfig)
 
-    def args_json(self) -> str:
-        """The arguments as canonical JSON text."""
-        return json.dumps(self.args, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    def args_json(self, *, skip: int = 0) -> str:
+        """The arguments as canonical JSON text.
+
+        Args:
+            skip: Answers that a model with a state has given before, in a session that is gone.
+        """
+        args = {**self.args, "skip": self.args.get("skip", 0) + skip} if skip else self.args
+        return json.dumps(args, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
     def memo_key(self, role: str | None) -> str:
         """Equal for specs that are equal under one role but for the key, which is not in it."""

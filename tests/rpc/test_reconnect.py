@@ -197,6 +197,7 @@ def test_fifty_reconnects_leak_neither_threads_nor_files(relay, acting):
                 relay.cut()
 
         rounds(5)
+        model.generate_sync("echo")  # the link and its threads are there, as at the end
         threads, files = threading.active_count(), me.num_fds()
         rounds(50)
         model.generate_sync("echo")

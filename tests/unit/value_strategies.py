@@ -66,6 +66,7 @@ SCALARS: dict[object, st.SearchStrategy[Any]] = {
     Any: JSON,
 }
 
+SECONDS = st.floats(0, 1e9, allow_nan=False)
 ADAPTIVE = st.builds(AdaptiveConcurrency, max=st.integers(1, 500), cooldown_seconds=st.floats(0, 9))
 
 # Schemas in schemas, to any depth, would be more than hypothesis draws.
@@ -73,6 +74,11 @@ LEAF = st.builds(JSONSchema, type=st.sampled_from(["string", None]), default=JSO
 
 # What a type cannot say. Where the wire holds "none and empty are the same", empty is left out.
 SPECIAL: dict[tuple[type, str], st.SearchStrategy[Any]] = {
+    (GenerateConfig, "timeout"): st.none() | SECONDS,
+    (GenerateConfig, "attempt_timeout"): st.none() | SECONDS,
+    (GenerateConfig, "stream_idle_timeout"): st.none() | SECONDS,
+    (GenerateConfig, "max_connections"): st.none() | st.integers(1, 1_000_000),
+    (GenerateConfig, "max_retries"): st.none() | st.integers(0, 1_000_000),
     (GenerateConfig, "top_logprobs"): st.none() | st.integers(0, 20),
     (GenerateConfig, "prompt_logprobs"): st.none() | st.integers(1, 20),
     (GenerateConfig, "stop_seqs"): st.none() | st.lists(TEXT, min_size=1, max_size=2),

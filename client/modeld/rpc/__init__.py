@@ -22,6 +22,7 @@ from .calls import (
     stream_sync,
 )
 from .hub import Hub
+from .link import keep_all_for_ever
 from .pending import RemoteModel
 
 __all__ = [
@@ -63,6 +64,7 @@ def _after_fork_in_child() -> None:
 @atexit.register
 def _at_exit() -> None:
     hub().close()
+    keep_all_for_ever()
 
 
 if hasattr(os, "register_at_fork"):

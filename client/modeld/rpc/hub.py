@@ -21,22 +21,21 @@ from collections import deque
 from typing import Any
 
 from ..environment import Environment
-from ..errors import DaemonUnavailable, InternalError, InvalidRequest, ModeldError
+from ..errors import DaemonUnavailable, InternalError, ModeldError
 from ..v1 import session_service_pb2 as pb
 from ..v1.error_pb2 import FAILURE_REASON_DRAINING
-from ..v1.model_service_pb2 import CloseModelRequest, OpenModelResponse
+from ..v1.model_service_pb2 import CloseModelRequest
 from ..wire import failure_from_proto
 from .deadlines import Deadlines
 from .endpoint import Endpoint, find_or_start
-from .large import send_large
-from .link import MESSAGE_BYTES, Link, LinkBroken
+from .large import LARGE_BYTES, check_size, send_large
+from .link import Link, LinkBroken
 from .mailbox import SyncMailbox
+from .opening import Opening
 from .pending import PendingCall, RemoteModel, Resent
 
 __all__ = ["Hub"]
 
-LARGE_BYTES = 1024 * 1024
-"""Requests over this size go by an RPC of their own, so that they do not hold up the others."""
 MOST_RESENDS = 5
 OPEN = "open"
 """Kind of a call that sends nothing: it ends as soon as its model is open."""
@@ -60,13 +59,11 @@ class Hub:
         self._waiting: deque[PendingCall] = deque()
         self._worker: threading.Thread | None = None
         self._closed = False
+        self._opening = Opening(self._lock, self._send_environment, self._ask, self.close_model)
 
     def submit(self, call: PendingCall) -> None:
         """Sends a call, now or as soon as that is possible; returns at once."""
-        if len(call.payload) > MESSAGE_BYTES - LARGE_BYTES:
-            raise InvalidRequest(
-                f"the request has {len(call.payload)} bytes; at most {MESSAGE_BYTES} can be sent"
-            )
+        check_size(len(call.payload))
         with self._lock:
             call.id = next(self._ids)
             if not self._send(call):
@@ -141,6 +138,8 @@ class Hub:
             event = frame.event
             if event.HasField("finished"):
                 self._calls.pop(call.id, None)
+                if call.model is not None:
+                    call.model.answered += 1
             call.mailbox.put(event)
         elif kind == "failed":
             self._calls.pop(call.id, None)
@@ -244,7 +243,7 @@ class Hub:
 
     def _open_for(self, call: PendingCall, model: RemoteModel, link: Link) -> None:
         try:
-            self._open_on(link, model)
+            self._opening.open(link, model)
         except LinkBroken as broken:
             if link.draining:
                 return  # the next round connects elsewhere
@@ -295,29 +294,6 @@ class Hub:
             self._link = link
             self._links.add(link)
         return link
-
-    def _open_on(self, link: Link, model: RemoteModel) -> None:
-        """Opens a model on a link; raises what the daemon says of it."""
-        request = model.request().SerializeToString()
-        provider = model.spec.name.partition("/")[0]
-        for _ in range(3):
-            with self._lock:  # a variable may have changed since the last model was opened
-                self._send_environment(link, link.environment_of.get(provider, ()))
-                sent = link.environment_version
-            answer = self._ask(link, "open_model", request)
-            assert isinstance(answer, OpenModelResponse)
-            link.environment_known = sent  # frames are read in order
-            if not answer.need_environment:
-                with self._lock:
-                    self.close_model(model)  # when it was opened once more, for the variables
-                    model.handle = answer.handle
-                    model.environment = tuple(answer.environment)
-                    model.link = link
-                    link.stateful |= answer.stateful
-                return
-            known = link.environment_of.get(provider, ())
-            link.environment_of[provider] = (*known, *answer.need_environment)
-        raise DaemonUnavailable("the daemon asks for the same variables again and again")
 
     def _ask(self, link: Link, kind: str, payload: bytes) -> Any:
         """One request on one link, for the worker alone."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from ..errors import DaemonUnavailable
+from ..errors import DaemonUnavailable, InvalidRequest
 from ..v1 import session_service_pb2 as pb
 from ..v1.error_pb2 import FAILURE_REASON_INVALID_REQUEST, FAILURE_REASON_NOT_FOUND, Failure
 from ..v1.inference_service_pb2 import (
@@ -23,16 +23,35 @@ from ..v1.inference_service_pb2 import (
     StreamEvent,
 )
 from ..v1.inference_service_pb2_grpc import InferenceServiceStub
-from .link import Link
+from ..v1.model_service_pb2 import OpenModelRequest, OpenModelResponse
+from ..v1.model_service_pb2_grpc import ModelServiceStub
+from ..wire import failure_from_proto
+from .link import MESSAGE_BYTES, Link
 from .pending import PendingCall
 
-__all__ = ["FAILURE_TRAILER", "failure_of", "send_large"]
+__all__ = [
+    "FAILURE_TRAILER",
+    "LARGE_BYTES",
+    "check_size",
+    "failure_of",
+    "open_large",
+    "send_large",
+]
 
 FAILURE_TRAILER = "modeld-failure-bin"
+OPEN_SECONDS = 60.0
+LARGE_BYTES = 1024 * 1024
+"""Requests over this size go by an RPC of their own, so that they do not hold up the others."""
 
 
 OnFrame = Callable[[Link, pb.ServerFrame], None]
 OnLost = Callable[[Link, PendingCall, str], None]
+
+
+def check_size(size: int) -> None:
+    """Raises for a request that no message can hold."""
+    if size > MESSAGE_BYTES - LARGE_BYTES:
+        raise InvalidRequest(f"the request has {size} bytes; at most {MESSAGE_BYTES} can be sent")
 
 
 def send_large(
@@ -66,6 +85,18 @@ def _run(on_frame: OnFrame, on_lost: OnLost, link: Link, call: PendingCall, hand
                 on_frame(link, pb.ServerFrame(call_id=call.id, failed=failed))
     except Exception as defect:  # noqa: BLE001  # such as a closed channel: somebody waits
         on_lost(link, call, f"{type(defect).__name__}: {defect}")
+
+
+def open_large(link: Link, request: OpenModelRequest) -> OpenModelResponse:
+    """Opens a model for the link's session by an RPC of its own; raises what the daemon says."""
+    metadata = (*link.metadata, ("modeld-session", link.session))
+    try:
+        answer: OpenModelResponse = ModelServiceStub(link.channel).OpenModel(
+            request, metadata=metadata, timeout=OPEN_SECONDS
+        )
+    except grpc.RpcError as error:
+        raise failure_from_proto(failure_of(error)) from None
+    return answer
 
 
 def _was_closed(call: PendingCall, link: Link, handle: str) -> bool:

@@ -22,7 +22,14 @@ from .. import __version__
 from ..errors import DaemonUnavailable
 from ..v1 import session_service_pb2 as pb
 
-__all__ = ["MESSAGE_BYTES", "PROTOCOL", "Link", "LinkBroken", "Unauthenticated"]
+__all__ = [
+    "MESSAGE_BYTES",
+    "PROTOCOL",
+    "Link",
+    "LinkBroken",
+    "Unauthenticated",
+    "keep_all_for_ever",
+]
 
 PROTOCOL = 1
 MESSAGE_BYTES = 64 * 1024 * 1024
@@ -85,6 +92,7 @@ class Link:
         self._outbox: SimpleQueue[pb.ClientFrame | None] = SimpleQueue()
         self._messages = _Messages(self._outbox)
         _open.add(self)
+        _made.add(self)
         self.alive = False
         self.draining = False
         self.session = ""
@@ -179,7 +187,7 @@ class Link:
         cygrpc.fork_register_channel(self.channel)
 
     def keep_for_ever(self) -> None:
-        """In a forked child: nothing of the parent's is ever freed, not even at the end."""
+        """Nothing of it is ever freed, not even at the end: in a forked child, and at the exit."""
         ctypes = import_module("ctypes")
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
@@ -251,8 +259,17 @@ class _Messages(Iterator[pb.ConnectRequest]):
             self._way.release()
 
 
+_made: WeakSet[Link] = WeakSet()
 _open: WeakSet[Link] = WeakSet()
 _held: list[Link] = []
+
+
+def keep_all_for_ever() -> None:
+    """At the end of the program: threads of grpc that hold a lock of a stream may be stopped any
+    moment now, and whoever frees the stream would wait for that lock for ever.
+    """
+    for link in list(_made):
+        link.keep_for_ever()
 
 
 @cache

@@ -22,12 +22,16 @@ __all__ = ["PendingCall", "RemoteModel", "Resent"]
 class RemoteModel:
     """A model as this process has asked for it. It is opened on each link that needs it."""
 
-    __slots__ = ("__weakref__", "environment", "handle", "link", "spec")
+    __slots__ = ("__weakref__", "answered", "environment", "handle", "link", "spec", "stateful")
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.link: Link | None = None
         self.handle = ""
+        self.stateful = False
+        """Whether the daemon keeps a state for it, which ends with the session."""
+        self.answered = 0
+        """Calls that have an answer."""
         self.environment: tuple[str, ...] = ()
         """Variables on which the model depends."""
 
@@ -42,7 +46,8 @@ class RemoteModel:
             if spec.api_key is not None:
                 proto.api_key = spec.api_key
             if spec.args:
-                proto.args_json = spec.args_json()
+                skip = self.answered if self.stateful else 0
+                proto.args_json = spec.args_json(skip=skip)
         except (TypeError, ValueError):
             raise InvalidRequest("name, base_url, api_key and model args must be text") from None
         if spec.config != GenerateConfig():

@@ -173,6 +173,10 @@ class GenerateConfig(Value):
             self.reasoning_history = _HISTORY_WORDS[self.reasoning_history]
         _check_range("top_logprobs", self.top_logprobs, 0, 20)
         _check_range("prompt_logprobs", self.prompt_logprobs, 1, 20)
+        _check_range("max_connections", self.max_connections, 1, 1_000_000)
+        _check_range("max_retries", self.max_retries, 0, 1_000_000)
+        for name in ("timeout", "attempt_timeout", "stream_idle_timeout"):
+            _check_range(name, getattr(self, name), 0, 1e9)
 
     @staticmethod
     def reject_unknown(names: set[str]) -> None:
@@ -199,9 +203,15 @@ CONFIG_FIELDS: tuple[str, ...] = tuple(GenerateConfig.__dataclass_fields__)
 """Names of all fields of GenerateConfig."""
 
 
-def _check_range(name: str, value: int | None, low: int, high: int) -> None:
-    if value is not None and not low <= value <= high:
-        raise InvalidRequest(f"{name} must be between {low} and {high} (got {value!r})")
+def _check_range(name: str, value: float | None, low: int, high: float) -> None:
+    if value is None:
+        return
+    try:
+        inside = low <= value <= high  # never so for NaN
+    except TypeError:
+        raise InvalidRequest(f"{name} must be a number, not {type(value).__name__}") from None
+    if not inside:
+        raise InvalidRequest(f"{name} must be between {low} and {high:g} (got {value!r})")
 
 
 def cache_policy(cache: bool | str | CachePolicy | None) -> CachePolicy | None:

@@ -16,6 +16,7 @@ State changes are synchronous throughout; the only await is the computation itse
 from __future__ import annotations
 
 import copy
+import json
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
@@ -25,7 +26,7 @@ from typing import Protocol, TypeVar
 import anyio
 
 from modeld.errors import Cancelled, Conflict, GenerateTimeout, InternalError, ModeldError
-from modeld.types import StreamQueuedEvent, StreamRetryEvent
+from modeld.types import ModelOutput, StreamQueuedEvent, StreamRetryEvent
 
 from .call import Result
 from .events import Notice, Replay, Watcher
@@ -105,6 +106,8 @@ class Flight:
         self.ended = True
         watchers, self.watchers = self.watchers, []
         if result is not None:
+            if self._secret and result.output.error:
+                _cut(result.output, self._secret)
             self.result = result
             self.seq += 1
             for watcher in watchers:
@@ -191,6 +194,15 @@ class Flight:
             watcher.notice(event)
         if self._events is not None:
             self._events.append(lambda w: w.notice(event))
+
+
+def _cut(output: ModelOutput, secret: str) -> None:
+    """Takes a secret out of an answer that tells what a provider has complained of."""
+    said = json.dumps(output.to_dict(), ensure_ascii=False)
+    if secret in said:
+        clean = ModelOutput.from_dict(json.loads(said.replace(secret, "…")))
+        for name in ModelOutput.__dataclass_fields__:
+            setattr(output, name, getattr(clean, name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,6 @@ class Pipeline:
         flight = None if key is None else self.flights.find(key, body)
         joined = flight is not None
         if flight is None:
-            self.clients.enter(client)
             flight = Flight(
                 lambda own: self._compute(call, route, client, own),
                 key=key,
@@ -57,6 +56,7 @@ class Pipeline:
                 secret=client.connection.api_key,
             )
             flight.streamed = stream or key is not None
+            self.clients.enter(client)
             self.flights.launch(flight)
         flight.watch(watcher)
         return Ticket(flight, watcher, joined)

@@ -25,6 +25,13 @@ ROWS: tuple[Row, ...] = (
         shared=False,
     ),
     Row(
+        name="none",
+        dialect="none",
+        description="no model: calls say that one must be named",
+        key_required=False,
+        network=False,
+    ),
+    Row(
         name="openai",
         dialect="openai_chat",
         description="OpenAI, by Chat Completions",

@@ -22,7 +22,7 @@ from ..core.ports import Connection, Row, Sink, TokenCount
 __all__ = ["Mock", "build", "check", "estimate_tokens"]
 
 DEFAULT_OUTPUT = "Default output from mockllm/model"
-KNOWN_ARGS = frozenset({"custom_outputs", "delay", "chunk_delay", "chunks"})
+KNOWN_ARGS = frozenset({"custom_outputs", "delay", "chunk_delay", "chunks", "skip"})
 
 
 # ruff: noqa: ARG001, ARG002  # signatures of every dialect and provider
@@ -42,14 +42,15 @@ class Mock:
     """A provider whose answers are known beforehand.
 
     Model args: `custom_outputs` (list of ModelOutput dumps), `delay` (seconds before an answer),
-    `chunks` (deltas that a streamed answer is cut into), `chunk_delay` (seconds between them).
+    `chunks` (deltas that a streamed answer is cut into), `chunk_delay` (seconds between them),
+    `skip` (outputs that were given before, by a daemon that is gone: the list goes on after them).
     """
 
     def __init__(self, args: Mapping[str, JsonValue]) -> None:
         unknown = sorted(args.keys() - KNOWN_ARGS)
         if unknown:
             raise InvalidRequest(f"mockllm has no model arg '{unknown[0]}'")
-        self._outputs = _outputs(args.get("custom_outputs"))
+        self._outputs = _outputs(args.get("custom_outputs"), args.get("skip", 0))
         self._delay = _seconds(args, "delay")
         self._chunk_delay = _seconds(args, "chunk_delay")
         chunks = args.get("chunks", 4)
@@ -108,12 +109,14 @@ def estimate_tokens(call: Call) -> int:
     return max(1, math.ceil(letters / 4)) + 3 * len(call.messages)
 
 
-def _outputs(dumps: JsonValue) -> Iterator[ModelOutput] | None:
+def _outputs(dumps: JsonValue, skip: JsonValue) -> Iterator[ModelOutput] | None:
+    if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
+        raise InvalidRequest("mockllm: skip must be a whole number, 0 or more")
     if dumps is None:
         return None
     if not isinstance(dumps, list):
         raise InvalidRequest("custom_outputs must be a list of ModelOutput values")
-    return iter([ModelOutput.from_dict(_object(dump)) for dump in dumps])
+    return iter([ModelOutput.from_dict(_object(dump)) for dump in dumps[skip:]])
 
 
 def _object(dump: JsonValue) -> dict[str, JsonValue]:

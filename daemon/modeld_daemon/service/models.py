@@ -7,7 +7,7 @@ from typing import Any
 import anyio.to_thread
 import grpc
 
-from modeld.errors import InvalidRequest
+from modeld.errors import InvalidRequest, redact
 from modeld.v1 import model_service_pb2 as pb
 from modeld.v1.model_service_pb2_grpc import ModelServiceServicer
 
@@ -32,13 +32,14 @@ def open_model(
         return pb.OpenModelResponse(need_environment=missing)
     lease = sessions.open_model(session, spec)
     resolution, _ = lease.resolve()
+    base_url = resolution.connection.base_url
     return pb.OpenModelResponse(
         handle=lease.handle,
         environment=sessions.resolver.variables(resolution.row),
         provider=resolution.row.name,
         account=resolution.route.account.fingerprint,
-        base_url=resolution.connection.base_url,
-        stateful=not resolution.row.shared and bool(resolution.connection.args),
+        base_url=None if base_url is None else redact(base_url),
+        stateful=not resolution.row.shared and "custom_outputs" in spec.args,
     )
 
 

@@ -61,6 +61,8 @@ at most, and a client with few calls at once."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+UNDECODABLE = "a message of the session cannot be decoded"
+
 
 class _Outbox:
     """Frames on their way to one client.
@@ -301,7 +303,10 @@ class SessionServicer(SessionServiceServicer):
 
     async def Connect(self, requests: Any, context: Context) -> None:  # noqa: N802
         """Serves one client until its stream ends."""
-        first = await context.read()
+        try:
+            first = await context.read()
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, UNDECODABLE)
         frames = [] if first is grpc.aio.EOF else list(first.frames)
         hello = await self._greeted(frames, context)
         session = self._sessions.open(hello.client_name, hello.client_version, hello.pid)
@@ -322,12 +327,14 @@ class SessionServicer(SessionServiceServicer):
                     pb.ConnectResponse(frames=[pb.ServerFrame(call_id=0, welcome=welcome)])
                 )
                 tasks.start_soon(connection.outbox.run, context)
-                await self._read(connection, frames[1:], context)
+                understood = await self._read(connection, frames[1:], context)
             finally:
                 self._connections.discard(connection)
                 connection.end()
                 tasks.cancel_scope.cancel()
                 log.info("session of %s %s closed", hello.client_name, hello.pid)
+        if not understood:  # outside, or the group would wrap it
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, UNDECODABLE)
 
     async def _greeted(self, frames: list[pb.ClientFrame], context: Context) -> pb.Hello:
         if self._admission.draining:
@@ -347,13 +354,17 @@ class SessionServicer(SessionServiceServicer):
 
     async def _read(
         self, connection: _Connection, frames: list[pb.ClientFrame], context: Context
-    ) -> None:
+    ) -> bool:
+        """Takes frames until the client ends the stream; False when it sent what is no message."""
         while True:
             for number, frame in enumerate(frames, 1):
                 connection.on_frame(frame)
                 if number % 64 == 0:  # a burst of thousands must not stop the loop for long
                     await anyio.lowlevel.checkpoint()
-            message = await context.read()
+            try:
+                message = await context.read()
+            except DecodeError:
+                return False
             if message is grpc.aio.EOF:
-                return
+                return True
             frames = message.frames

@@ -1,0 +1,76 @@
+"""How a model is opened on a link: with the variables that it depends on, and by the right way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import DaemonUnavailable
+from ..v1.model_service_pb2 import OpenModelRequest, OpenModelResponse
+from .large import LARGE_BYTES, check_size, open_large
+from .link import Link, LinkBroken
+from .pending import RemoteModel
+
+__all__ = ["Opening"]
+
+MOST_ROUNDS = 3
+"""Answers that name variables the daemon must know first, before something is wrong with it."""
+
+
+class Opening:
+    """Opens models; for the worker alone.
+
+    Args:
+        lock: The hub's.
+        tell: With the lock held, tells the daemon which of these variables have changed.
+        ask: One request on one link, and its answer.
+        close: With the lock held, gives the model's lease back, if it has one.
+    """
+
+    def __init__(
+        self,
+        lock: threading.RLock,
+        tell: Callable[[Link, tuple[str, ...]], None],
+        ask: Callable[[Link, str, bytes], Any],
+        close: Callable[[RemoteModel], None],
+    ) -> None:
+        self._lock: Any = lock
+        self._tell = tell
+        self._ask = ask
+        self._close = close
+
+    def open(self, link: Link, model: RemoteModel) -> None:
+        """Opens a model on a link; raises what the daemon says of it."""
+        request = model.request()
+        size = request.ByteSize()
+        check_size(size)
+        provider = model.spec.name.partition("/")[0]
+        for _ in range(MOST_ROUNDS):
+            with self._lock:  # a variable may have changed since the last model was opened
+                self._tell(link, link.environment_of.get(provider, ()))
+                sent = link.environment_version
+            answer = self._answer(link, request, size)
+            link.environment_known = sent  # frames are read in order
+            if not answer.need_environment:
+                with self._lock:
+                    self._close(model)  # when it was opened once more, for the variables
+                    model.handle = answer.handle
+                    model.environment = tuple(answer.environment)
+                    model.link = link
+                    model.stateful = answer.stateful
+                    link.stateful |= answer.stateful
+                return
+            known = link.environment_of.get(provider, ())
+            link.environment_of[provider] = (*known, *answer.need_environment)
+        raise DaemonUnavailable("the daemon asks for the same variables again and again")
+
+    def _answer(self, link: Link, request: OpenModelRequest, size: int) -> OpenModelResponse:
+        if size > LARGE_BYTES:  # it would hold up the other calls of the stream
+            try:
+                return open_large(link, request)
+            except DaemonUnavailable as lost:
+                raise LinkBroken(lost.message, draining=link.draining) from None
+        answer = self._ask(link, "open_model", request.SerializeToString())
+        assert isinstance(answer, OpenModelResponse)
+        return answer
