@@ -1,0 +1,60 @@
+"""Marks of the prompt cache. Pure.
+
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+A request may have four marks. What the caller marks is marked; where he marks nothing and does
+not forbid it, the ends of the tools, of the system prompt and of the last two turns of the user
+are. Prompts shorter than the smallest that any model caches stay without: marks would only change
+their form.
+"""
+
+from __future__ import annotations
+
+from modeld.types import JsonObject, JsonValue
+
+__all__ = ["LEAST_TOKENS", "cache_mark", "has_marks", "mark_prompt"]
+
+LEAST_TOKENS = 1_024
+"""Tokens of the shortest prompt that a model caches."""
+
+_TURNS = 2
+_MARKED_LATER = ("thinking", "redacted_thinking")
+"""Blocks that take no mark."""
+
+
+def cache_mark(ttl: str | None) -> JsonObject:
+    """A mark; None is the API's own time to live (five minutes)."""
+    mark: JsonObject = {"type": "ephemeral"}
+    if ttl is not None:
+        mark["ttl"] = ttl
+    return mark
+
+
+def has_marks(value: JsonValue) -> bool:
+    """Whether there is a mark anywhere."""
+    if isinstance(value, list):
+        return any(has_marks(item) for item in value)
+    if isinstance(value, dict):
+        if value.get("cache_control") is not None:
+            return True
+        return any(has_marks(item) for item in value.values() if isinstance(item, (list, dict)))
+    return False
+
+
+def mark_prompt(body: JsonObject, mark: JsonObject) -> None:
+    """Marks the ends of tools, system prompt and the user's last turns."""
+    tools = [tool for tool in body.get("tools") or () if not tool.get("defer_loading")]
+    if tools:
+        tools[-1]["cache_control"] = mark
+    if body.get("system"):
+        body["system"] = _as_blocks(body["system"])
+        body["system"][-1]["cache_control"] = mark
+    turns = [message for message in body["messages"] if message["role"] == "user"]
+    for message in turns[-_TURNS:]:
+        message["content"] = _as_blocks(message["content"])
+        block = message["content"][-1] if message["content"] else {"type": "thinking"}
+        if block.get("type") not in _MARKED_LATER:
+            message["content"][-1] = {**block, "cache_control": mark}
+
+
+def _as_blocks(content: JsonValue) -> list[JsonObject]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
