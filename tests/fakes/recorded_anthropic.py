@@ -309,7 +309,9 @@ def folded(frames: list[str]) -> dict[str, Any]:
                     case "citations_delta":
                         block.setdefault("citations", []).append(delta["citation"])
                     case "input_json_delta":
-                        texts[event["index"]] = texts.get(event["index"], "") + delta["partial_json"]
+                        texts[event["index"]] = (
+                            texts.get(event["index"], "") + delta["partial_json"]
+                        )
             case "message_delta":
                 body |= event["delta"]
                 body["usage"] |= event["usage"]

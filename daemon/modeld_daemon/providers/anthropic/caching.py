@@ -11,10 +11,15 @@ from __future__ import annotations
 
 from modeld.types import JsonObject, JsonValue
 
-__all__ = ["LEAST_TOKENS", "cache_mark", "has_marks", "mark_prompt"]
+__all__ = ["cache_mark", "has_marks", "is_long", "mark_prompt"]
 
-LEAST_TOKENS = 1_024
+_LEAST_TOKENS = 1_024
 """Tokens of the shortest prompt that a model caches."""
+_PER_TOKEN = 4
+"""Letters of a text."""
+_PER_MEDIA_TOKEN = {"image": 200, "document": 40}
+"""Letters of base64: a guess that is rather too low, since pictures are counted by their area."""
+_TEXTS = frozenset(("text", "thinking", "description", "content", "system"))
 
 _TURNS = 2
 _MARKED_LATER = ("thinking", "redacted_thinking")
@@ -27,6 +32,27 @@ def cache_mark(ttl: str | None) -> JsonObject:
     if ttl is not None:
         mark["ttl"] = ttl
     return mark
+
+
+def is_long(body: JsonObject) -> bool:
+    """Whether the prompt is long enough to be cached, as far as its text and media tell."""
+    size = sum(_tokens(body.get(name), "text") for name in ("system", "messages", "tools"))
+    return size >= _LEAST_TOKENS
+
+
+def _tokens(value: JsonValue, name: str) -> float:
+    if isinstance(value, str):
+        return len(value) / _PER_TOKEN if name in _TEXTS else 0
+    if isinstance(value, list):
+        return sum(_tokens(item, name) for item in value)
+    if not isinstance(value, dict):
+        return 0
+    source = value.get("source")
+    if isinstance(source, dict):
+        letters = _PER_TOKEN if source.get("type") == "text" else 0
+        letters = letters or _PER_MEDIA_TOKEN.get(value.get("type") or "", _PER_TOKEN)
+        return len(source.get("data") or "") / letters
+    return sum(_tokens(item, key) for key, item in value.items())
 
 
 def has_marks(value: JsonValue) -> bool:

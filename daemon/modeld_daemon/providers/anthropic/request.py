@@ -11,9 +11,8 @@ from modeld.errors import InvalidRequest
 from modeld.types import GenerateConfig, JsonObject, ResponseSchema, ToolFunction
 
 from ...core.call import Call, Route
-from ...core.estimate import estimate_tokens
 from .betas import betas_of
-from .caching import LEAST_TOKENS, cache_mark, has_marks, mark_prompt
+from .caching import cache_mark, has_marks, is_long, mark_prompt
 from .messages import messages_to_wire
 from .options import Options
 from .profile import AnthropicProfile
@@ -86,7 +85,8 @@ def build_request(
     _add_tools(request, call, profile, thought)
     if config.extra_body:
         _add_extra(body, config.extra_body)
-    if config.cache_prompt is not False and not counts and _caches(call, body):
+    unmarked = config.cache_prompt is not False and not has_marks(body)
+    if unmarked and not counts and is_long(body):
         mark_prompt(body, mark)
     request.betas = betas_of(body)
     return request
@@ -95,10 +95,6 @@ def build_request(
 def counting_body(request: WireRequest) -> JsonObject:
     """The body of the request that counts the tokens of this one."""
     return {name: value for name, value in request.body.items() if name in _COUNTED}
-
-
-def _caches(call: Call, body: JsonObject) -> bool:
-    return not has_marks(body) and estimate_tokens(call.messages, call.tools) >= LEAST_TOKENS
 
 
 def _add_config(
