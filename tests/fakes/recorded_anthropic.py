@@ -228,6 +228,8 @@ def _normal_blocks(content: Any) -> list[dict[str, Any]]:
             kept["content"], mark = _mark_of_the_last(kept["content"])
             if mark:
                 kept["cache_control"] = mark
+        if kept["type"] == "tool_use" and kept.get("caller") == {"type": "direct"}:
+            del kept["caller"]  # as none at all
         if kept.get("citations") == []:
             del kept["citations"]
         blocks.append(kept)

@@ -38,6 +38,8 @@ _TOOL_TYPES: Mapping[str, ServerToolType] = {
 _TEXT_MEMBERS = frozenset(("type", "text", "citations"))
 _THINKING_MEMBERS = frozenset(("type", "thinking", "signature"))
 _CALL_MEMBERS = frozenset(("type", "id", "name", "input"))
+_DIRECT = {"type": "direct"}
+"""The caller of a tool that the model itself called, which is what a block without one says too."""
 
 
 class Parts:
@@ -113,7 +115,7 @@ def _add_call(
     else:  # a stream that was cut, or that a model wrote badly
         text = said if isinstance(said, str) else "" if said is None else dumps(said).decode()
         parts.calls.append(parse_tool_call(id, name, text, tools))
-    rest = {k: v for k, v in block.items() if k not in _CALL_MEMBERS and v is not None}
+    rest = {k: v for k, v in block.items() if k not in _CALL_MEMBERS and v not in (None, _DIRECT)}
     if rest or not at_the_end:
         mark = {"type": "tool_use", "id": id, **rest}
         parts.content.append(ContentData(mark, internal=made_here(TOOL_CALL)))
