@@ -278,10 +278,10 @@ def events(made: dict[str, Any]) -> list[dict[str, Any]]:
             case "text":
                 told.append(start(index, {"type": "text", "text": ""}))
                 half = len(block["text"]) // 2
-                for piece in (block["text"][:half], block["text"][half:]):
-                    told.append(delta(index, "text_delta", "text", piece))
-                for citation in block.get("citations") or ():
-                    told.append(delta(index, "citations_delta", "citation", citation))
+                pieces = (block["text"][:half], block["text"][half:])
+                cited = block.get("citations") or ()
+                told += [delta(index, "text_delta", "text", piece) for piece in pieces]
+                told += [delta(index, "citations_delta", "citation", one) for one in cited]
             case "thinking":
                 told.append(start(index, {"type": "thinking", "thinking": "", "signature": ""}))
                 told.append(delta(index, "thinking_delta", "thinking", block["thinking"]))
@@ -289,8 +289,8 @@ def events(made: dict[str, Any]) -> list[dict[str, Any]]:
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
                 told.append(start(index, {**block, "input": {}}))
                 said = json.dumps(block["input"])
-                for piece in ("", said[:3], said[3:]):
-                    told.append(delta(index, "input_json_delta", "partial_json", piece))
+                pieces = ("", said[:3], said[3:])
+                told += [delta(index, "input_json_delta", "partial_json", one) for one in pieces]
             case _:
                 told.append(start(index, block))
         told.append({"type": "content_block_stop", "index": index})

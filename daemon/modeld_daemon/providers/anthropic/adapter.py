@@ -18,7 +18,6 @@ from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, Row, Sink, TokenCount
 from ..http.jsontext import dumps, loads
-from ..http.rate_limits import rate_limits
 from .errors import failure, read_error, request_id
 from .exchange import CannotStream, Exchange
 from .options import read_options
@@ -88,7 +87,10 @@ class Anthropic:
         return output
 
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:
-        """By the API; an estimate where a compatible server has no such endpoint."""
+        """By the API; an estimate where a compatible server has no such endpoint.
+
+        Counting has rate limits of its own, of which the lane is not told.
+        """
         prepared = self._prepared or await self._prepare()
         profile = anthropic_profile(route.model)
         request = build_request(call, route, profile, self._options, counts=True)
@@ -96,7 +98,6 @@ class Anthropic:
         extra = call.config.extra_headers
         endpoint = prepared.endpoint(prepared.count_url, None, request.betas, extra)
         response = await prepared.http.fetch(endpoint, dumps(body))
-        call.told(rate_limits(response.headers))
         headers = response.header_dict()
         if response.status == 200:
             try:

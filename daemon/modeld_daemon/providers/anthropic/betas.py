@@ -17,6 +17,7 @@ _BY_MEMBER = {
     "mcp_servers": "mcp-client-2025-11-20",
     "context_management": "context-management-2025-06-27",
     "output_format": "structured-outputs-2025-11-13",
+    "speed": "fast-mode-2026-02-01",
 }
 _BY_TOOL = (
     ("code_execution_20250522", "code-execution-2025-05-22"),

@@ -22,8 +22,6 @@ _PER_MEDIA_TOKEN = {"image": 200, "document": 40}
 _TEXTS = frozenset(("text", "thinking", "description", "content", "system"))
 
 _TURNS = 2
-_MARKED_LATER = ("thinking", "redacted_thinking")
-"""Blocks that take no mark."""
 
 
 def cache_mark(ttl: str | None) -> JsonObject:
@@ -68,19 +66,20 @@ def has_marks(value: JsonValue) -> bool:
 
 def mark_prompt(body: JsonObject, mark: JsonObject) -> None:
     """Marks the ends of tools, system prompt and the user's last turns."""
-    tools = [tool for tool in body.get("tools") or () if not tool.get("defer_loading")]
-    if tools:
-        tools[-1]["cache_control"] = mark
+    for index in reversed(range(len(body.get("tools") or ()))):
+        tools = body["tools"]
+        if not tools[index].get("defer_loading"):  # those take no mark
+            marked = {**tools[index], "cache_control": mark}
+            body["tools"] = [*tools[:index], marked, *tools[index + 1 :]]
+            break
     if body.get("system"):
-        body["system"] = _as_blocks(body["system"])
-        body["system"][-1]["cache_control"] = mark
+        body["system"] = _marked(body["system"], mark)
     turns = [message for message in body["messages"] if message["role"] == "user"]
     for message in turns[-_TURNS:]:
-        message["content"] = _as_blocks(message["content"])
-        block = message["content"][-1] if message["content"] else {"type": "thinking"}
-        if block.get("type") not in _MARKED_LATER:
-            message["content"][-1] = {**block, "cache_control": mark}
+        message["content"] = _marked(message["content"], mark)
 
 
-def _as_blocks(content: JsonValue) -> list[JsonObject]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+def _marked(content: JsonValue, mark: JsonObject) -> list[JsonObject]:
+    """The content with a mark at its end; parts may be the caller's own and are not changed."""
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [*blocks[:-1], {**blocks[-1], "cache_control": mark}]

@@ -53,6 +53,7 @@ class Exchange:
         self._body: JsonObject = {}
         self._sad: ModelOutput | None = None
         self._streamed = False
+        self._last: Response | StreamResponse | None = None
 
     def complete(self, response: Response) -> None:
         """Reads a plain answer."""
@@ -65,12 +66,12 @@ class Exchange:
         if response.status != 200 or "json" in (response.header("content-type") or ""):
             self._read(response, await response.read_all())
             return
-        fold = EventFold(self._sink, spoke=self._streamed)
+        fold = EventFold(self._sink, self._body.get("content") or ())
         try:
             await _feed(fold, response)
             if fold.finished:
                 self._streamed = True
-                self._take(fold.body())
+                self._take(fold.body(), response)
                 return
         except StreamError as stopped:
             raise self._failure(error_from(stopped.error), None, response) from None
@@ -99,7 +100,7 @@ class Exchange:
         if self._sad is not None:
             output = self._sad
         else:
-            output = output_from(self._body, self._call.tools)
+            output = self._made()
             if output.fallback is not None:
                 output.fallback.model = self._route.model
         if self._sink is not None and not self._streamed:
@@ -118,20 +119,30 @@ class Exchange:
         try:
             value = loads(body)
             if not value.get("error"):
-                output_from(value)  # raises what a body of another shape raises
-                self._take(value)
+                self._take(value, response)
                 return
             error = error_from(value)
         except _WRONG_SHAPE as wrong:
             raise self._garbage(wrong, response) from None
         raise self._failure(error, None, response)
 
-    def _take(self, body: JsonObject) -> None:
+    def _take(self, body: JsonObject, response: Response | StreamResponse) -> None:
+        """Keeps the body, after those before it."""
+        if not isinstance(body["content"], list):
+            raise ValueError("its content is no list")
+        self._last = response
         before = self._body
         if before:
             body = {**body, "content": [*before["content"], *body["content"]]}
             body["usage"] = add_usage(before.get("usage") or {}, body.get("usage") or {})
         self._body = body
+
+    def _made(self) -> ModelOutput:
+        assert self._last is not None
+        try:
+            return output_from(self._body, self._call.tools)
+        except _WRONG_SHAPE as error:
+            raise self._garbage(error, self._last) from None
 
     def _failure(
         self, error: WireError, status: int | None, response: Response | StreamResponse

@@ -7,6 +7,8 @@ stream's result cannot differ from a plain one's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modeld.types import JsonObject, JsonValue
 
 from ...core.ports import Sink
@@ -30,14 +32,15 @@ class EventFold:
 
     Args:
         sink: Where deltas go.
-        spoke: Whether texts went to the sink before, in an earlier part of the same turn.
+        before: Blocks of an earlier part of the same turn.
     """
 
-    def __init__(self, sink: Sink | None, *, spoke: bool = False) -> None:
+    def __init__(self, sink: Sink | None, before: Sequence[JsonObject] = ()) -> None:
         self._sink = sink
+        self._before: str = before[-1].get("type") or "" if before else ""
         self._message: JsonObject = {}
         self._blocks: dict[int, _BlockFold] = {}
-        self._spoke = spoke
+        self._spoke = any(block.get("type") == "text" for block in before)
         self.finished = False
         """Whether the message has ended."""
 
@@ -74,7 +77,7 @@ class EventFold:
         return {**self._message, "content": content}
 
     def _start(self, index: int, block: JsonObject) -> None:
-        previous = self._blocks[max(self._blocks)].kind if self._blocks else ""
+        previous = self._blocks[max(self._blocks)].kind if self._blocks else self._before
         fold = self._blocks[index] = _BlockFold(block)
         if self._sink is None:
             return
