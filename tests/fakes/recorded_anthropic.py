@@ -1,12 +1,11 @@
 """Recorded messages of Anthropic's as modeld's values: what a caller would have asked for.
 
 `recorded_call` turns a recorded request body into a call; `normal` brings a body into the form in
-which requests that mean the same are equal; `play` sends a call to a server that plays recordings.
+which requests that mean the same are equal.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +22,6 @@ from modeld.types import (
     ContentText,
     GenerateConfig,
     JSONSchema,
-    ModelOutput,
     ResponseSchema,
     ToolCallError,
     ToolChoice,
@@ -31,13 +29,9 @@ from modeld.types import (
     ToolInfo,
     ToolParams,
 )
-from modeld_daemon.core.call import Account, Call, Route
-from modeld_daemon.core.ports import Connection, Row, Sink, TokenCount
-from modeld_daemon.providers.anthropic.adapter import build
+from modeld_daemon.core.call import Call
 from modeld_daemon.providers.anthropic.blocks import parts_from
 from tests.fakes.recorded_openai import expressible
-
-ROW = Row("anthropic", "anthropic", "", key_variables=("ANTHROPIC_API_KEY",))
 
 
 @dataclass
@@ -261,63 +255,3 @@ def _normal_schema(schema: Any, *, top: bool) -> Any:
     if not kept.get("required"):
         kept.pop("required", None)
     return kept
-
-
-# -- playing ---------------------------------------------------------------------------------
-
-
-async def play(
-    base_url: str, recorded: Recorded, model: str, sink: Sink | None, *, row: Row = ROW
-) -> ModelOutput:
-    """The output of the recorded call."""
-    provider = build(row, Connection(base_url, "test-key", recorded.args))
-    try:
-        route = Route("anthropic", model, Account("anthropic", base_url, "f"))
-        return await provider.generate(recorded.call(), route, sink)
-    finally:
-        await provider.aclose()
-
-
-async def count(base_url: str, recorded: Recorded, model: str) -> TokenCount:
-    """The tokens of the recorded call."""
-    provider = build(ROW, Connection(base_url, "test-key", recorded.args))
-    try:
-        route = Route("anthropic", model, Account("anthropic", base_url, "f"))
-        return await provider.count_tokens(recorded.call(), route)
-    finally:
-        await provider.aclose()
-
-
-def folded(frames: list[str]) -> dict[str, Any]:
-    """The plain answer of a recorded stream, put together without the project's code."""
-    lines = [line for line in "".join(frames).splitlines() if line.startswith("data:")]
-    body: dict[str, Any] = {}
-    texts: dict[int, str] = {}
-    for event in (json.loads(line[5:]) for line in lines):
-        match event["type"]:
-            case "message_start":
-                body = event["message"]
-            case "content_block_start":
-                body["content"].append(event["content_block"])
-            case "content_block_delta":
-                block, delta = body["content"][event["index"]], event["delta"]
-                match delta["type"]:
-                    case "text_delta":
-                        block["text"] += delta["text"]
-                    case "thinking_delta":
-                        block["thinking"] += delta["thinking"]
-                    case "signature_delta":
-                        block["signature"] += delta["signature"]
-                    case "citations_delta":
-                        block.setdefault("citations", []).append(delta["citation"])
-                    case "input_json_delta":
-                        texts[event["index"]] = (
-                            texts.get(event["index"], "") + delta["partial_json"]
-                        )
-            case "message_delta":
-                body |= event["delta"]
-                body["usage"] |= event["usage"]
-    for index, text in texts.items():
-        if text:
-            body["content"][index]["input"] = json.loads(text)
-    return body
