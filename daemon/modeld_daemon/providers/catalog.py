@@ -8,6 +8,16 @@ __all__ = ["ROWS"]
 
 ROWS: tuple[Row, ...] = (
     Row(
+        name="anthropic",
+        dialect="anthropic",
+        description="Anthropic, by Messages",
+        key_variables=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+        base_url="https://api.anthropic.com",
+        base_url_variables=("ANTHROPIC_BASE_URL",),
+        packages=("anthropic",),
+        extra="daemon",
+    ),
+    Row(
         name="local",
         dialect="llama_cpp",
         description="models on this machine, by llama.cpp in a process of its own",

@@ -37,6 +37,7 @@ class Dialect:
 
 
 DIALECTS: Mapping[str, Dialect] = {
+    "anthropic": Dialect(check="anthropic.options:check", build="anthropic.adapter:build"),
     "mock": Dialect(check="mock:check", build="mock:build"),
     "none": Dialect(check="none:check", build="none:build"),
     "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),

@@ -1,0 +1,4 @@
+"""The dialect of Anthropic's Messages API.
+
+https://platform.claude.com/docs/en/api/messages
+"""
