@@ -135,7 +135,7 @@ class _Teller:
         said = self._thoughts.setdefault(index, _Thoughts(kind))
         if kind != said.kind:
             return
-        paragraph = said.told and at not in said.told
+        paragraph = bool(said.told) and at not in said.told
         said.told[at] = said.told.get(at, 0) + len(text)
         self._sink.reasoning("\n\n" + text if paragraph else text)
 
