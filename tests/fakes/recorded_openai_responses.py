@@ -9,6 +9,7 @@ encrypted thoughts) is left out.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from modeld.types import (
@@ -153,10 +154,11 @@ def _said_before(run: list[dict[str, Any]]) -> list[ChatMessage]:
         return [ChatMessageAssistant(_content(item["content"])) for item in run]
     items = []
     for item in run:
-        if isinstance(item.get("content"), str):
-            part = {"type": "output_text", "text": item["content"]}
-            item = {**item, "type": "message", "content": [part]}
-        items.append({"type": "message", **item})
+        content = item.get("content")
+        if isinstance(content, str):
+            content = [{"type": "output_text", "text": content}]
+        said = {} if content is None else {"content": content}
+        items.append({"type": "message", **item, **said})
     return [output_from({"output": items}).message]
 
 
@@ -186,16 +188,16 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
     """The body without what says nothing, and with one spelling for what has several."""
     out: dict[str, Any] = {}
     for name, value in body.items():
-        if value in (None, [], {}) or name in ("store", "instructions", "input", "tools"):
+        if value is None or name in ("store", "instructions", "input", "tools"):
             continue
         if (name, value) in (("stream", False), ("tool_choice", "auto")):
             continue
+        out[name] = value
         if name == "include":
-            value = sorted(v for v in value if v != ENCRYPTED)
+            out[name] = sorted(v for v in value if v != ENCRYPTED)
         elif name in ("reasoning", "text"):
-            value = {k: v for k, v in value.items() if v is not None}
-        if value not in ([], {}):
-            out[name] = value
+            out[name] = {k: v for k, v in value.items() if v is not None}
+    out = {name: value for name, value in out.items() if value not in ([], {})}
     if "format" in out.get("text", {}) and "schema" in out["text"]["format"]:
         format = {k: v for k, v in out["text"]["format"].items() if v is not None}
         out["text"] = {**out["text"], "format": {**format, "schema": _schema(format["schema"])}}
@@ -219,10 +221,8 @@ def normal_item(item: dict[str, Any]) -> dict[str, Any]:
     elif out["type"] in _OUTPUTS:
         out["output"] = _normal_content(out.get("output"))
     elif out["type"] == "function_call":
-        try:
+        with suppress(ValueError):  # rubbish must go back as it came
             out["arguments"] = json.loads(out["arguments"] or "{}")
-        except ValueError:
-            pass  # rubbish must go back as it came
     return out
 
 

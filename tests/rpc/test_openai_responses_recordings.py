@@ -19,7 +19,7 @@ from modeld_daemon.providers.profiles import dropped_parameters, openai_profile
 from tests.fakes.playing_openai import Deltas, make_call
 from tests.fakes.playing_openai_responses import answer_of, parts_of, play, provider, route
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
-from tests.fakes.recorded_openai_responses import normal, normal_item, recorded_call
+from tests.fakes.recorded_openai_responses import messages, normal, normal_item, recorded_call
 
 # The others speak the same API, as far as this dialect reads it.
 APIS = (
@@ -131,9 +131,7 @@ def check_output(output: ModelOutput, wire: dict[str, Any]) -> None:
     texts = [p for p in message.content_list if isinstance(p, ContentText)]
     said = [p["text"] for p in parts_of(wire, "output_text")]
     assert [p.text for p in texts if not p.refusal] == said
-    assert [p.text for p in texts if p.refusal] == [
-        p["refusal"] for p in parts_of(wire, "refusal")
-    ]
+    assert [p.text for p in texts if p.refusal] == [p["refusal"] for p in parts_of(wire, "refusal")]
     thoughts = [p for p in message.content_list if isinstance(p, ContentReasoning)]
     wire_thoughts = [item for item in wire["output"] if item["type"] == "reasoning"]
     for part, item in zip(thoughts, wire_thoughts, strict=True):
@@ -247,7 +245,7 @@ def test_the_answer_of_one_turn_is_the_history_of_the_next(name, index, at, repl
     base_url = replay.base_url(f"{name}@{index - 1}")
     output = asyncio.run(play(base_url, make_call(recorded), first["model"], sink))
     following = recorded_call(second)
-    place = len(recorded.messages)
+    place = len(messages({**second, "input": second["input"][:at]}))
     following.messages[place] = output.message
     sink = Deltas() if following.stream else None
     base_url = replay.base_url(f"{name}@{index}")

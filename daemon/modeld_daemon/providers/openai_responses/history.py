@@ -33,18 +33,18 @@ def assistant_to_input(
     """
     calls = {call.id: call for call in message.tool_calls or ()}
     items: list[JsonObject] = []
-    open_message: JsonObject | None = None
+    writing: tuple[int, JsonObject] | None = None
     for part in message.content_list:
         said = internal_of(part, MESSAGE)
-        members = said["message"] if said is not None else None
-        if members is not None or _is_plain_text(part):
-            if not items or open_message != (members or {}):
-                open_message = members or {}
-                items.append({**open_message, "role": "assistant", "content": []})
-            items[-1]["content"].append(_text_part(part, said))
+        if said is None and not _is_plain_text(part):
+            writing = None
+            items += _item(part, calls)
             continue
-        open_message = None
-        items += _item(part, calls)
+        its = (0, {}) if said is None else (said.get("number", 0), said["message"])
+        if writing != its:
+            writing = its
+            items.append({**its[1], "role": "assistant", "content": []})
+        items[-1]["content"].append(_text_part(part, said))
     items += [_call_item(call) for call in calls.values()]
     return [item for item in (_finished(item, known, phase) for item in items) if item]
 

@@ -21,7 +21,7 @@ ITEM = "responses_item"
 """A part that is an item of its own."""
 
 MESSAGE = "responses_message"
-"""A part of a message; neighbours with equal `message` belong together."""
+"""A part of a message; neighbours with equal `message` and `number` belong together."""
 
 CALL = "responses_call"
 """A `ContentData` that stands where a call for the client stood."""

@@ -38,6 +38,7 @@ class Parts:
         self.calls: list[ToolCall] = []
         self.logprobs: list[JsonValue] = []
         self._tools = tools
+        self._messages = 0
 
     def add(self, item: JsonObject) -> None:
         """Adds an item."""
@@ -59,10 +60,11 @@ class Parts:
     def _add_message(self, item: JsonObject) -> None:
         members = {k: v for k, v in item.items() if k not in ("content", "role")}
         parts = item.get("content") or ()
+        self._messages += 1
         if not parts:
             self.content.append(ContentData(item, internal={"source": ITEM}))
         for part in parts:
-            internal: JsonObject = {"source": MESSAGE, "message": members}
+            internal: JsonObject = {"source": MESSAGE, "message": members, "number": self._messages}
             if part.get("type") == "output_text":
                 self.logprobs += part.get("logprobs") or ()
                 self.content.append(_text(part, internal))

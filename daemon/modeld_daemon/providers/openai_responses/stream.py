@@ -8,7 +8,7 @@ deltas, or not all, is completed from the items when they are done.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from modeld.types import JsonObject, JsonValue
 
@@ -20,10 +20,8 @@ __all__ = ["EventFold", "StreamError"]
 
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed"))
 _TEXTS = {"output_text": "text", "refusal": "refusal"}
-_THOUGHTS = {"content": "content_index", "summary": "summary_index"}
+_THOUGHTS = ("content", "summary")
 _CALLS = ("function_call", "custom_tool_call", "computer_call")
-Place: TypeAlias = tuple[int, int]
-"""Index of the item, and of the part in it."""
 
 
 class StreamError(Exception):
@@ -56,11 +54,11 @@ class EventFold:
             raise StreamError(event)
         if kind in _LAST:
             self._last = event["response"]
-            for index, item in enumerate(self._last.get("output") or ()):
-                self._settle(index, item)
+            self._settle_rest(self._last.get("output") or [])
         elif kind == "response.output_item.done":
             self._done[event["output_index"]] = event["item"]
-            self._settle(event["output_index"], event["item"])
+            if self._teller is not None:
+                self._teller.settle(event["output_index"], event["item"])
         elif self._teller is not None:
             self._teller.event(kind, event)
 
@@ -72,9 +70,16 @@ class EventFold:
             output = [self._done[index] for index in sorted(self._done)]
         return {**self._last, "output": output}
 
-    def _settle(self, index: int, item: JsonObject) -> None:
-        if self._teller is not None:
-            self._teller.settle(index, item)
+    def _settle_rest(self, output: list[JsonObject]) -> None:
+        """Tells the items that were not said to be done. Ids and indices of some servers' streams
+        are not those of the response, so where as many are done as there are, all are told.
+        """
+        if self._teller is None or len(self._done) >= len(output):
+            return
+        ids = {item.get("id") for item in self._done.values()}
+        for index, item in enumerate(output):
+            if index not in self._done and item.get("id") not in ids:
+                self._teller.settle(index, item)
 
 
 class _Teller:
@@ -82,7 +87,7 @@ class _Teller:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._texts: dict[Place, int] = {}
+        self._texts: dict[int, dict[int, int]] = {}
         self._thoughts: dict[int, _Thoughts] = {}
         self._calls: dict[int, _Call] = {}
 
@@ -91,9 +96,9 @@ class _Teller:
         index = event.get("output_index") or 0
         match kind:
             case "response.output_text.delta" | "response.refusal.delta":
-                self._text((index, event.get("content_index") or 0), event["delta"])
+                self._text(index, event.get("content_index") or 0, event["delta"])
             case "response.content_part.added" if event["part"].get("type") in _TEXTS:
-                self._text((index, event.get("content_index") or 0), "")
+                self._text(index, event.get("content_index") or 0, "")
             case "response.reasoning_text.delta":
                 self._think(index, "content", event.get("content_index") or 0, event["delta"])
             case "response.reasoning_summary_text.delta":
@@ -107,24 +112,28 @@ class _Teller:
         """The rest of an item that is done."""
         kind = item.get("type")
         if kind == "message":
+            told = _in_order(self._texts.get(index, {}))
             for at, part in enumerate(item.get("content") or ()):
                 name = _TEXTS.get(part.get("type"))
                 if name is not None:
-                    self._text((index, at), part[name][self._texts.get((index, at), 0) :])
+                    key, count = next(told, (at, 0))
+                    self._text(index, key, part[name][count:])
         elif kind == "reasoning":
             said = self._thoughts.get(index)
             for name in (said.kind,) if said else _THOUGHTS:
+                told = _in_order(said.told if said else {})
                 for at, part in enumerate(item.get(name) or ()):
-                    told = said.told.get(at, 0) if said else 0
-                    self._think(index, name, at, (part.get("text") or "")[told:])
+                    key, count = next(told, (at, 0))
+                    self._think(index, name, key, (part.get("text") or "")[count:])
         elif kind in _CALLS:
             self._open(index, item)
             self._call(index, _arguments(item)[self._calls[index].told :])
 
-    def _text(self, place: Place, text: str) -> None:
+    def _text(self, index: int, at: int, text: str) -> None:
         """Parts of a message's text are lines of it."""
-        line = "\n" if self._texts and place not in self._texts else ""
-        self._texts[place] = self._texts.get(place, 0) + len(text)
+        told = self._texts.setdefault(index, {})
+        line = "\n" if at not in told and (len(self._texts) > 1 or told) else ""
+        told[at] = told.get(at, 0) + len(text)
         if line or text:
             self._sink.text(line + text)
 
@@ -166,6 +175,11 @@ class _Call:
     def __init__(self, id: str) -> None:
         self.id = id
         self.told = 0
+
+
+def _in_order(told: dict[int, int]) -> Iterator[tuple[int, int]]:
+    """Indices of parts and what was told of each; some servers do not count from 0."""
+    return iter(sorted(told.items()))
 
 
 def _arguments(item: JsonObject) -> str:
