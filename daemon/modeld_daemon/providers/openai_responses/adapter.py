@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 
+from modeld.errors import ModelNotFound
 from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, Row, Sink, TokenCount
+from ..http.client import Response
 from ..http.jsontext import dumps, loads
 from ..openai_chat.options import require_key
 from ..openai_sdk import OpenAISdk
@@ -83,13 +85,9 @@ class OpenAIResponses:
             body = count_body(self._request(call, route, stream=False).body)
             endpoint = prepared.endpoint(_COUNT_PATH, call.config.extra_headers)
             answer = await prepared.http.fetch(endpoint, dumps(body))
-            if answer.status == 200:
-                counted = loads(answer.body).get("input_tokens")
-                if isinstance(counted, int):
-                    return TokenCount(counted, estimated=False)
-            elif answer.status not in _MISSING:
-                error, headers = read_error(answer.body), answer.header_dict()
-                raise failure(error, answer.status, headers, route.provider, route.name)
+            counted = _counted(answer, route)
+            if counted is not None:
+                return TokenCount(counted, estimated=False)
             self._counts = False
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
 
@@ -107,3 +105,18 @@ class OpenAIResponses:
             if warning not in self._warned:
                 self._warned.add(warning)
                 log.warning("%s: %s", self._row.name, warning)
+
+
+def _counted(answer: Response, route: Route) -> int | None:
+    """The tokens; None where the server does not know how to count."""
+    if answer.status != 200:
+        error, headers = read_error(answer.body), answer.header_dict()
+        failed = failure(error, answer.status, headers, route.provider, route.name)
+        if answer.status not in _MISSING or isinstance(failed, ModelNotFound):
+            raise failed
+        return None
+    try:
+        tokens = loads(answer.body)["input_tokens"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return tokens if isinstance(tokens, int) else None
