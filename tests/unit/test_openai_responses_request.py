@@ -140,6 +140,7 @@ def test_slow_answers_are_made_in_the_background_and_kept():
         {"model": "gpt-5.2-pro"},
         {"model": "gpt-5.6", "reasoning_mode": "pro"},
         {"args": {"background": True}},
+        {"extra_body": {"background": True}},
     ):
         made = request(stream=True, **options)
         assert made.background

@@ -165,7 +165,7 @@ def _add_keeping(
     """Whether OpenAI keeps the response. Thoughts of one that is not kept can only come back
     encrypted (https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items).
     """
-    background = options.background
+    background = (config.extra_body or {}).get("background", options.background)
     if background is None:
         background = serving.background or config.reasoning_mode == "pro"
     if background:
