@@ -329,3 +329,13 @@ def test_a_custom_tool_takes_text():
     custom = {"name": "sql", "description": "Runs SQL", "format": {"type": "text"}}
     assert body["tools"] == [{"type": "custom", "custom": custom}]
     assert body["tool_choice"] == {"type": "custom", "custom": {"name": "sql"}}
+
+
+def test_a_prediction_and_sound_are_members_of_the_callers_own():
+    said = {
+        "prediction": {"type": "content", "content": "old text"},
+        "modalities": ["text", "audio"],
+        "audio": {"voice": "alloy", "format": "wav"},
+    }
+    made = request(ChatMessageUser("hi"), model="gpt-4o-audio-preview", extra_body=said)
+    assert {name: made.body[name] for name in said} == said
