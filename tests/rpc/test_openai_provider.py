@@ -107,7 +107,7 @@ def prepared_head(connection: Connection, **config: Any) -> str:
             heads.append(endpoint.bytes_for(body))
             raise ProviderUnavailable("enough")
 
-        prepared = await provider._prepare()
+        prepared = await provider.sdk.prepared()
         prepared.http.fetch = capture  # type: ignore[method-assign]
         with pytest.raises(ProviderUnavailable):
             await provider.generate(call(**config), ROUTE, None)

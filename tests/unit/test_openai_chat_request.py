@@ -119,7 +119,32 @@ def test_a_stream_asks_for_its_usage():
     assert "stream_options" not in body
 
 
-@pytest.mark.parametrize("model", ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5.4-mini"])
+@pytest.mark.parametrize(
+    "model, effort, kept, sent",
+    [
+        ("gpt-5.4-mini", None, True, None),  # it thinks only when it is asked to
+        ("gpt-5.4-mini", "none", True, "none"),
+        ("gpt-5.4-mini", "low", False, "low"),
+        ("gpt-5.5", None, False, None),
+        ("gpt-5.5", "none", True, "none"),
+        ("gpt-5.1-codex", None, False, None),
+        ("o3", "none", False, None),  # it knows no such effort, and thinks
+    ],
+)
+def test_sampling_is_for_models_that_do_not_think(model, effort, kept, sent):
+    made = request(ChatMessageUser("hi"), model=model, temperature=0.5, reasoning_effort=effort)
+    assert ("temperature" in made.body) is kept
+    assert bool(made.warnings) is not kept
+    assert made.body.get("reasoning_effort") == sent
+
+
+def test_what_the_api_does_not_know_is_warned_of():
+    made = request(ChatMessageUser("hi"), top_k=3, best_of=2)
+    assert not {"top_k", "best_of"} & made.body.keys()
+    assert [warning.split()[4] for warning in made.warnings] == ["top_k:", "best_of:"]
+
+
+@pytest.mark.parametrize("model", ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5.5"])
 def test_reasoning_models_have_their_own_rules(model):
     messages = [ChatMessageSystem("be brief"), ChatMessageUser("hi")]
     made = request(*messages, model=model, max_tokens=9, temperature=0.5, top_p=0.5)
@@ -304,3 +329,13 @@ def test_a_custom_tool_takes_text():
     custom = {"name": "sql", "description": "Runs SQL", "format": {"type": "text"}}
     assert body["tools"] == [{"type": "custom", "custom": custom}]
     assert body["tool_choice"] == {"type": "custom", "custom": {"name": "sql"}}
+
+
+def test_a_prediction_and_sound_are_members_of_the_callers_own():
+    said = {
+        "prediction": {"type": "content", "content": "old text"},
+        "modalities": ["text", "audio"],
+        "audio": {"voice": "alloy", "format": "wav"},
+    }
+    made = request(ChatMessageUser("hi"), model="gpt-4o-audio-preview", extra_body=said)
+    assert {name: made.body[name] for name in said} == said

@@ -43,8 +43,8 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="openai",
-        dialect="openai_chat",
-        description="OpenAI, by Chat Completions",
+        dialect="openai",
+        description="OpenAI, by Responses or Chat Completions, as the model is made for",
         key_variables=("OPENAI_API_KEY",),
         base_url="https://api.openai.com/v1",
         base_url_variables=("OPENAI_BASE_URL",),

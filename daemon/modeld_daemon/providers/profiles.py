@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-__all__ = ["OpenAIProfile", "openai_profile"]
+from modeld.types import ReasoningEffort
+
+__all__ = ["OpenAIProfile", "dropped_parameters", "openai_profile", "sent_effort"]
 
 SystemRole: TypeAlias = Literal["system", "developer", "user"]
 
@@ -25,6 +27,12 @@ class OpenAIProfile:
     max_tokens_name: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
     """Sampling parameters that the model refuses; they are left out with a warning."""
+    thinks_unasked: bool = True
+    """Whether a reasoning model thinks when no effort is asked for. One that does not takes
+    `dropped` parameters as long as it does not think.
+    """
+    effort_none: bool = False
+    """Whether "none" is an effort that can be asked for; elsewhere it is left out."""
     max_effort: Literal["xhigh", "max"] = "xhigh"
     """What the reasoning effort "max" is sent as."""
     context_tokens: int | None = None
@@ -37,11 +45,22 @@ _REASONING = OpenAIProfile(
     reasoning=True,
     system_role="developer",
     max_tokens_name="max_completion_tokens",
-    dropped=frozenset(("temperature", "top_p")),
+    dropped=frozenset(
+        (
+            "temperature",
+            "top_p",
+            "frequency_penalty",
+            "presence_penalty",
+            "logprobs",
+            "top_logprobs",
+        )
+    ),
     context_tokens=200_000,
 )
 _GPT_5 = replace(_REASONING, context_tokens=400_000)
-_GPT_5_6 = replace(_GPT_5, max_effort="max", cache_marks=True)
+_GPT_5_1 = replace(_GPT_5, thinks_unasked=False, effort_none=True)
+_GPT_5_5 = replace(_GPT_5, effort_none=True)
+_GPT_5_6 = replace(_GPT_5_5, max_effort="max", cache_marks=True)
 
 # The first match counts. A name may carry an organisation ("openai/o3") and a date or a
 # fine-tuning suffix; "ft:" names are matched by their base model.
@@ -50,6 +69,9 @@ _ROWS: tuple[tuple[str, OpenAIProfile], ...] = (
     (r"o[1-9]\d*", _REASONING),
     (r"(computer-use|codex)", _REASONING),
     (r"gpt-[5-9](\.\d+)?-chat", replace(_PLAIN, context_tokens=128_000)),
+    (r"gpt-5(\.[1-5])?-(pro|codex)", _GPT_5),
+    (r"gpt-5\.[1-4]", _GPT_5_1),
+    (r"gpt-5\.5", _GPT_5_5),
     (r"gpt-5\.([6-9]|\d\d)", _GPT_5_6),
     (r"gpt-5", _GPT_5),
     (r"gpt-([6-9]|\d\d)", _GPT_5_6),
@@ -59,7 +81,23 @@ _ROWS: tuple[tuple[str, OpenAIProfile], ...] = (
     (r"gpt-4", replace(_PLAIN, context_tokens=8_192)),
     (r"gpt-3\.5", replace(_PLAIN, context_tokens=16_385)),
 )
+# What a reasoning model takes while it does not think:
+# https://platform.openai.com/docs/guides/latest-model#gpt-5-2-parameter-compatibility
 _PATTERNS = tuple((re.compile(rf"{row}(?![a-z0-9])"), profile) for row, profile in _ROWS)
+
+
+def dropped_parameters(profile: OpenAIProfile, effort: ReasoningEffort | None) -> frozenset[str]:
+    """The sampling parameters that a call with this effort must not have."""
+    sent = sent_effort(profile, effort)
+    thinks = profile.thinks_unasked if sent is None else sent != "none"
+    return profile.dropped if thinks else frozenset()
+
+
+def sent_effort(profile: OpenAIProfile, effort: ReasoningEffort | None) -> str | None:
+    """The effort as the model knows it; None is left out."""
+    if effort == "none" and not profile.effort_none:
+        return None
+    return profile.max_effort if effort == "max" else effort
 
 
 @lru_cache(maxsize=1024)

@@ -40,7 +40,11 @@ DIALECTS: Mapping[str, Dialect] = {
     "anthropic": Dialect(check="anthropic.options:check", build="anthropic.adapter:build"),
     "mock": Dialect(check="mock:check", build="mock:build"),
     "none": Dialect(check="none:check", build="none:build"),
+    "openai": Dialect(check="openai.choice:check", build="openai.adapter:build"),
     "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),
+    "openai_responses": Dialect(
+        check="openai_responses.options:check", build="openai_responses.adapter:build"
+    ),
     "llama_cpp": Dialect(
         check="llama_cpp.dialect:check",
         build="llama_cpp.dialect:build",

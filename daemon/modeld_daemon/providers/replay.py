@@ -16,8 +16,8 @@ def replay_output(output: ModelOutput, sink: Sink) -> None:
         return
     message = output.message
     for part in message.content_list:
-        if isinstance(part, ContentReasoning) and part.reasoning:
-            sink.reasoning(part.reasoning)
+        if isinstance(part, ContentReasoning) and (part.reasoning or part.summary):
+            sink.reasoning(part.reasoning or part.summary or "")
     if message.text:
         sink.text(message.text)
     for call in message.tool_calls or ():

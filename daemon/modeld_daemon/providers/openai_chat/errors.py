@@ -45,6 +45,7 @@ _BY_WORD: Mapping[str, type[ModeldError]] = {
     "overloaded_error": ProviderUnavailable,
     "engine_overloaded": ProviderUnavailable,
     "timeout": ProviderUnavailable,
+    "vector_store_timeout": ProviderUnavailable,
 }
 _BY_STATUS: Mapping[int, type[ModeldError]] = {
     400: InvalidRequest,
@@ -57,6 +58,12 @@ _BY_STATUS: Mapping[int, type[ModeldError]] = {
     422: InvalidRequest,
     429: RateLimited,
 }
+# What an error without a status is: one in a stream, or of a response that failed later.
+# https://platform.openai.com/docs/api-reference/responses/object#responses-object-error
+_WITHOUT_STATUS = re.compile(
+    r"invalid_request_error|invalid_\w*image\w*|\w*image_\w+|failed_to_download_image"
+    r"|unsupported_image_media_type|data_residency_mismatch"
+)
 _QUOTA = re.compile(
     r"exceeded your current quota|insufficient (balance|credits|funds)", re.IGNORECASE
 )
@@ -68,6 +75,9 @@ _SAD_CODES: Mapping[str, StopReason] = {
     "content_policy_violation": "content_filter",
     "content_filter": "content_filter",
     "cyber_policy": "content_filter",
+    "bio_policy": "content_filter",
+    "image_content_policy_violation": "content_filter",
+    "misalignment_policy_violation": "content_filter",
 }
 _SAD_TEXTS: tuple[tuple[re.Pattern[str], StopReason], ...] = (
     (
@@ -168,6 +178,8 @@ def _kind(error: WireError, status: int | None) -> type[ModeldError]:
         return ModelNotFound
     if status is not None and status >= 500:
         return ProviderUnavailable
+    if status is None and any(_WITHOUT_STATUS.fullmatch(w) for w in (error.code, error.type)):
+        return InvalidRequest
     return _BY_STATUS.get(status or 0, ProviderError)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from modeld.errors import InvalidRequest, PrerequisiteError
-from modeld.types import JsonObject, JsonValue
+from modeld.types import GenerateConfig, JsonObject, JsonValue
 
 from ...core.ports import Connection, Row
 
-__all__ = ["Options", "Quirks", "check", "missing_key", "read_options", "read_quirks"]
+__all__ = ["Options", "Quirks", "check", "read_options", "read_quirks", "require_key"]
 
 Streaming: TypeAlias = Literal["auto", "always", "never"]
 
@@ -47,6 +47,12 @@ class Options:
     """Members of every request's body."""
     streaming: Streaming = "auto"
 
+    def streams(self, config: GenerateConfig, heard: bool) -> bool:
+        """Whether a call is streamed; `heard` says that somebody listens to its deltas."""
+        if self.streaming != "auto":
+            return self.streaming == "always"
+        return heard or config.stream_idle_timeout is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
@@ -67,15 +73,15 @@ class Quirks:
 
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail. Imports no SDK."""
-    if connection.api_key is None and row.key_required:
-        raise missing_key(row)
+    require_key(row, connection)
     read_options(connection.args, connection.environment)
 
 
-def missing_key(row: Row) -> PrerequisiteError:
-    """The error for a provider that needs a key and has none."""
-    names = " or ".join(row.key_variables)
-    return PrerequisiteError(f"No API key for {row.name}: set {names}.", provider=row.name)
+def require_key(row: Row, connection: Connection) -> None:
+    """Raises where the provider needs a key and has none."""
+    if connection.api_key is None and row.key_required:
+        names = " or ".join(row.key_variables)
+        raise PrerequisiteError(f"No API key for {row.name}: set {names}.", provider=row.name)
 
 
 def read_options(args: Mapping[str, JsonValue], environment: Mapping[str, str]) -> Options:

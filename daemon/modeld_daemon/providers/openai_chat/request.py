@@ -17,7 +17,7 @@ from modeld.types import (
 )
 
 from ...core.call import Call, Route
-from ..profiles import OpenAIProfile
+from ..profiles import OpenAIProfile, dropped_parameters, sent_effort
 from .messages import messages_to_wire
 from .options import Options, Quirks
 
@@ -37,6 +37,7 @@ _CONFIG_FIELDS = (
     ("prompt_logprobs", "prompt_logprobs"),
     ("verbosity", "verbosity"),
 )
+_UNKNOWN = ("top_k", "best_of", "reasoning_mode", "reasoning_summary")
 _RESERVED = ("stream", "stream_options")
 
 
@@ -91,11 +92,12 @@ def _add_config(
     request: WireRequest, config: GenerateConfig, profile: OpenAIProfile, quirks: Quirks
 ) -> None:
     body = request.body
+    dropped = dropped_parameters(profile, config.reasoning_effort)
     for name, wire_name in _CONFIG_FIELDS:
         value = getattr(config, name)
         if value is None:
             continue
-        if name in profile.dropped:
+        if name in dropped:
             model = body["model"]
             request.warnings.append(f"{model} is a reasoning model and takes no {name}: left out.")
         else:
@@ -105,11 +107,14 @@ def _add_config(
         body[quirks.max_tokens_name or profile.max_tokens_name] = max_tokens
     if config.logit_bias is not None:
         body["logit_bias"] = {str(token): bias for token, bias in config.logit_bias.items()}
-    effort = config.reasoning_effort
-    if effort is not None and effort != "none":
-        body["reasoning_effort"] = profile.max_effort if effort == "max" else effort
+    effort = sent_effort(profile, config.reasoning_effort)
+    if effort is not None:
+        body["reasoning_effort"] = effort
     if config.response_schema is not None:
         body["response_format"] = _response_format(config.response_schema, quirks)
+    for name in _UNKNOWN:
+        if getattr(config, name) is not None:
+            request.warnings.append(f"Chat completions know no {name}: left out.")
     if config.modalities:
         request.warnings.append("Chat completions make no images: modalities left out.")
 

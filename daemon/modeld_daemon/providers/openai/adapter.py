@@ -1,0 +1,57 @@
+"""The provider `openai`: two dialects over the connections of one account."""
+
+from __future__ import annotations
+
+from modeld.types import ModelOutput
+
+from ...core.call import Call, Route
+from ...core.ports import Connection, Row, Sink, TokenCount
+from ..openai_chat.adapter import OpenAIChat
+from ..openai_chat.options import require_key
+from ..openai_responses.adapter import OpenAIResponses
+from ..openai_responses.options import read_responses_options
+from ..openai_sdk import OpenAISdk
+from .choice import choose_api, is_own
+
+__all__ = ["OpenAI", "build"]
+
+
+def build(row: Row, connection: Connection, shared: object = None) -> OpenAI:  # noqa: ARG001
+    """Makes the provider; nothing is sent and no SDK client is built yet."""
+    return OpenAI(row, connection)
+
+
+class OpenAI:
+    """A `Provider` that chooses the API of each call.
+
+    Args:
+        row: The provider's row.
+        connection: Key, URL, model args and environment of the caller's session.
+    """
+
+    def __init__(self, row: Row, connection: Connection) -> None:
+        require_key(row, connection)
+        options = read_responses_options(connection.args, connection.environment)
+        self.sdk = OpenAISdk(row, connection, options.shared.client)
+        self._asked = options.responses_api
+        self._own = is_own(row, connection)
+        self._chat = OpenAIChat(row, options.shared, self.sdk)
+        self._responses = OpenAIResponses(row, options, self.sdk)
+
+    async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        """Makes one answer."""
+        api = choose_api(route.model, call.config, call.tools, asked=self._asked, own=self._own)
+        chosen = self._responses if api == "responses" else self._chat
+        return await chosen.generate(call, route, sink)
+
+    async def count_tokens(self, call: Call, route: Route) -> TokenCount:
+        """By the endpoint of the Responses API, which counts for models of both; a server that is
+        only compatible is not asked unless it is said to speak Responses.
+        """
+        if self._asked or (self._own and self._asked is None):
+            return await self._responses.count_tokens(call, route)
+        return await self._chat.count_tokens(call, route)
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self.sdk.aclose()

@@ -1,0 +1,67 @@
+"""Which of OpenAI's APIs a call takes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from modeld.errors import InvalidRequest
+from modeld.types import GenerateConfig, ToolInfo
+
+from ...core.ports import Connection, Row
+from ..openai_chat.options import require_key
+from ..openai_responses.options import read_responses_options
+from ..openai_responses.profile import responses_profile
+from ..openai_responses.tools import has_native
+
+__all__ = ["Api", "check", "choose_api", "is_own"]
+
+Api: TypeAlias = Literal["chat", "responses"]
+
+_HOST = "api.openai.com"
+
+
+def choose_api(
+    model: str,
+    config: GenerateConfig,
+    tools: Sequence[ToolInfo],
+    *,
+    asked: bool | None,
+    own: bool,
+) -> Api:
+    """The API that a call takes.
+
+    Args:
+        model: The model's name.
+        config: How to generate. Only chat completions give several choices.
+        tools: Native tools and pictures are had by Responses only.
+        asked: What the model arg `responses_api` says; it wins.
+        own: Whether the server is OpenAI's. Of one that is only compatible no more is known than
+            that it speaks chat completions, which they all do and Responses few: it must be asked
+            for, whatever the model is called.
+    """
+    if asked is not None:
+        return "responses" if asked else "chat"
+    if not own or config.num_choices is not None:
+        return "chat"
+    if has_native(tools, config) or responses_profile(model).preferred:
+        return "responses"
+    return "chat"
+
+
+def is_own(row: Row, connection: Connection) -> bool:
+    """Whether the server is OpenAI's own, one for a region included."""
+    url = connection.base_url or row.base_url
+    host = urlsplit(url).hostname if url else _HOST
+    return host is not None and (host == _HOST or host.endswith(f".{_HOST}"))
+
+
+def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
+    """Raises what would make every call fail. Imports no SDK."""
+    require_key(row, connection)
+    options = read_responses_options(connection.args, connection.environment)
+    if options.responses_api is False and options.background:
+        raise InvalidRequest(
+            "Model arg 'background': chat completions are not made in the background."
+        )

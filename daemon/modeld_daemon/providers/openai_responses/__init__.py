@@ -1,0 +1,4 @@
+"""The dialect of OpenAI's Responses API.
+
+https://platform.openai.com/docs/api-reference/responses
+"""
