@@ -38,6 +38,7 @@ class Dialect:
 
 DIALECTS: Mapping[str, Dialect] = {
     "mock": Dialect(check="mock:check", build="mock:build"),
+    "mistral": Dialect(check="mistral.options:check", build="mistral.adapter:build"),
     "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),
     "llama_cpp": Dialect(
         check="llama_cpp.dialect:check",
