@@ -2,8 +2,16 @@
 
 from .api import get_model
 from .handle import Model
+from .media import materialize_media, materialize_media_sync
 from .roles import model_roles
 from .types import *  # a face: it re-exports the vocabulary as it is
 from .types import __all__ as _types
 
-__all__ = ["Model", "get_model", "model_roles", *_types]  # noqa: PLE0604  # a list of text
+__all__ = [  # noqa: PLE0604  # a list of text
+    "Model",
+    "get_model",
+    "materialize_media",
+    "materialize_media_sync",
+    "model_roles",
+    *_types,
+]
