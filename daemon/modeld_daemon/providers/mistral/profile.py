@@ -65,7 +65,10 @@ _ROWS: tuple[tuple[str, MistralProfile], ...] = (
     (r"mistral-small", _PLAIN),
     (r"mistral-medium-(2[0-5]\d\d|3(-[0-4])?$)", _PLAIN),
     (r"mistral-medium", _ADJUSTABLE),
-    (r"mistral-large-(2[6-9]\d\d|[4-9])", replace(_ADJUSTABLE, efforts=_SCALE)),
+    (
+        r"mistral-large-(2[6-9]\d\d|[4-9])",
+        replace(_ADJUSTABLE, efforts=_SCALE, context_tokens=1_000_000),
+    ),
     (r"mistral-large-2[0-5]\d\d", replace(_PLAIN, context_tokens=256_000)),
     (r"(codestral|devstral)", replace(_PLAIN, context_tokens=256_000)),
     (r"voxtral", replace(_PLAIN, context_tokens=32_000)),
