@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import errors
     from .api import get_model
     from .handle import Model
+    from .media import materialize_media, materialize_media_sync
     from .roles import model_roles
     from .types import (
         AdaptiveConcurrency,
@@ -66,6 +67,8 @@ _ROOMS = {
     "errors": "errors",
     "get_model": "api",
     "Model": "handle",
+    "materialize_media": "media",
+    "materialize_media_sync": "media",
     "model_roles": "roles",
 }
 """Room of each public name that does not live in `types`."""
@@ -119,6 +122,8 @@ __all__ = [
     "errors",
     "get_model",
     "json_schema",
+    "materialize_media",
+    "materialize_media_sync",
     "model_roles",
 ]
 

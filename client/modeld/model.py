@@ -3,6 +3,7 @@
 from .api import get_model
 from .errors import ModelRefusalError, UnresolvedMediaError
 from .handle import Model
+from .media import materialize_media, materialize_media_sync
 from .roles import model_roles
 from .types import *  # a face: it re-exports the vocabulary as it is
 from .types import __all__ as _types
@@ -12,6 +13,9 @@ __all__ = [  # noqa: PLE0604  # a list of text
     "ModelRefusalError",
     "UnresolvedMediaError",
     "get_model",
+    "get_model",
+    "materialize_media",
+    "materialize_media_sync",
     "model_roles",
     *_types,
 ]

@@ -27,6 +27,16 @@ ROWS: tuple[Row, ...] = (
         network=False,
     ),
     Row(
+        name="mistral",
+        dialect="mistral",
+        description="Mistral, by Chat Completions",
+        key_variables=("MISTRAL_API_KEY",),
+        base_url="https://api.mistral.ai",
+        base_url_variables=("MISTRAL_BASE_URL",),
+        packages=("mistralai",),
+        extra="daemon",
+    ),
+    Row(
         name="mockllm",
         dialect="mock",
         description="scripted answers, offline",

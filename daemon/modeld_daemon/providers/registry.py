@@ -41,6 +41,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "mock": Dialect(check="mock:check", build="mock:build"),
     "none": Dialect(check="none:check", build="none:build"),
     "openai": Dialect(check="openai.choice:check", build="openai.adapter:build"),
+    "mistral": Dialect(check="mistral.options:check", build="mistral.adapter:build"),
     "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),
     "openai_responses": Dialect(
         check="openai_responses.options:check", build="openai_responses.adapter:build"

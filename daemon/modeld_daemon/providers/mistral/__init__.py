@@ -1,0 +1,4 @@
+"""The dialect of Mistral's chat completions.
+
+https://docs.mistral.ai/api/endpoint/chat
+"""
