@@ -37,6 +37,7 @@ class Dialect:
 
 
 DIALECTS: Mapping[str, Dialect] = {
+    "google": Dialect(check="google.place:check", build="google.adapter:build"),
     "mock": Dialect(check="mock:check", build="mock:build"),
     "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),
     "llama_cpp": Dialect(
