@@ -216,7 +216,7 @@ def _assistant_parts(message: ChatMessageAssistant, profile: GoogleProfile) -> l
             if call is not None:  # else the caller took it out of the history
                 parts.append(_marked_call(call, part.data))
         else:
-            parts += _said_parts(part)
+            parts += _said_parts(part, unnamed=message.model is None)
     for call in calls.values():
         wire: JsonObject = {"id": call.id, "name": call.function, "args": call.arguments}
         parts.append({"functionCall": wire})
@@ -240,12 +240,13 @@ def _excuse_signature(parts: list[JsonObject]) -> None:
             return
 
 
-def _said_parts(part: Content) -> list[JsonObject]:
+def _said_parts(part: Content, *, unnamed: bool) -> list[JsonObject]:
+    """The wire's parts. `unnamed`: no model is named for the message, so somebody wrote it."""
     match part:
         case ContentText():
             return _said_text(part)
         case ContentReasoning():
-            return _said_thought(part)
+            return _said_thought(part, unnamed=unnamed)
         case ContentToolUse():
             if source_of(part) == SOURCE:
                 return list(part.internal["parts"])  # type: ignore[index]
@@ -269,9 +270,9 @@ def _said_text(part: ContentText) -> list[JsonObject]:
     return [{"text": part.text}] if part.text else []
 
 
-def _said_thought(part: ContentReasoning) -> list[JsonObject]:
+def _said_thought(part: ContentReasoning, *, unnamed: bool) -> list[JsonObject]:
     """Thoughts as they came; another model's as thoughts without a signature."""
-    if source_of(part) == SOURCE:
+    if source_of(part) == SOURCE or (unnamed and part.internal is None and part.signature):
         said: JsonObject = {"text": part.reasoning, "thought": True, **members_of(part)}
         if part.signature is not None:
             said["thoughtSignature"] = part.signature

@@ -176,5 +176,5 @@ def _unknown(part: Mapping[str, object]) -> ContentData:
 def _join(before: ContentText, text: str, members: JsonObject) -> None:
     if before.internal is None:
         before.internal = from_google(pieces=[[len(before.text), {}]])
-    before.internal["pieces"].append([len(text), members])  # type: ignore[index]
+    before.internal["pieces"].append([len(text), members])
     before.text += text

@@ -48,6 +48,8 @@ _STOP_REASONS: Mapping[str, StopReason] = {
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
 }
+# Calls of functions that were not offered are calls too: the caller answers that there are none.
+_CALLING = ("STOP", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS")
 _BODY_MEMBERS = frozenset(("candidates", "usageMetadata", "modelVersion", "responseId", "error"))
 _CANDIDATE_MEMBERS = frozenset(("content", "finishReason", "index", "logprobsResult"))
 _NOTHING: tuple[JsonValue, ...] = (None, "", [], {})
@@ -104,7 +106,7 @@ def _choice(candidate: JsonObject, model: str, response_id: str | None) -> ChatC
     said = ChatMessageAssistant(content, source="generate", tool_calls=calls or None, model=model)
     finish = candidate.get("finishReason") or ""
     reason = _STOP_REASONS.get(finish, "unknown")
-    if reason == "stop" and calls:
+    if calls and finish in _CALLING:
         reason = "tool_calls"
     choice = ChatCompletionChoice(said, reason)
     if finish and finish not in ("STOP", "MAX_TOKENS"):
