@@ -59,6 +59,7 @@ _CONFIG = {
     "presencePenalty": "presence_penalty",
     "stopSequences": "stop_seqs",
 }
+_READ = ("contents", "systemInstruction", "generationConfig", "tools", "toolConfig")
 # Members whose own members are the caller's words, not the API's.
 _FREE = ("args", "response", "properties")
 _DATA = ("thoughtSignature", "data")
@@ -72,9 +73,11 @@ def camel(name: str) -> str:
 def spelled(value: Any, name: str = "") -> Any:
     """One spelling: the API takes snake_case too, and both alphabets of base64."""
     if isinstance(value, dict):
-        return {(k if name in _FREE else camel(k)): spelled(v, camel(k)) for k, v in value.items()} if (
-            name not in ("args", "response")
-        ) else value
+        return (
+            {(k if name in _FREE else camel(k)): spelled(v, camel(k)) for k, v in value.items()}
+            if (name not in ("args", "response"))
+            else value
+        )
     if isinstance(value, list):
         return [spelled(item, name) for item in value]
     if name in _DATA and isinstance(value, str):
@@ -88,10 +91,8 @@ def spelled(value: Any, name: str = "") -> Any:
 def recorded_call(body: dict[str, Any], *, stream: bool = False) -> Recorded:
     """The call that a caller of modeld would have made."""
     body = spelled(body)
-    config, extra = GenerateConfig(), {}
-    for name, value in body.items():
-        if name not in ("contents", "systemInstruction", "generationConfig", "tools", "toolConfig"):
-            extra[name] = value
+    config = GenerateConfig()
+    extra = {name: value for name, value in body.items() if name not in _READ}
     generation = _read_generation(body.get("generationConfig") or {}, config)
     if generation:
         extra["generationConfig"] = generation
@@ -163,9 +164,7 @@ def _tool(function: dict[str, Any]) -> ToolInfo:
     kept = {k: v for k, v in kept.items() if k in ToolParams.__dataclass_fields__}
     if not isinstance(kept.get("additionalProperties", False), bool):
         del kept["additionalProperties"]
-    return ToolInfo(
-        function["name"], function.get("description") or "", ToolParams.from_dict(kept)
-    )
+    return ToolInfo(function["name"], function.get("description") or "", ToolParams.from_dict(kept))
 
 
 def _tool_choice(wire: dict[str, Any]) -> tuple[ToolChoice, dict[str, Any]]:

@@ -77,7 +77,7 @@ _GEMMA = replace(_PLAIN, json_schema=False, system_instruction=False, context_to
 
 # The first match counts. A name may carry a folder ("models/…", "publishers/google/models/…").
 _ROWS: tuple[tuple[str, GoogleProfile], ...] = (
-    (r"gemini-1|gemini-pro(-vision)?$|gemini-ultra|learnlm-1", _GEMINI_1),
+    (r"gemini-1[.-]|gemini-pro(-vision)?$|gemini-ultra|learnlm-1", _GEMINI_1),
     (r"gemini-2\.0.*thinking", replace(_GEMINI_2_5, filters=True)),
     (r"gemini-2\.0|learnlm", _GEMINI_2_0),
     (r"gemini-2\.5-pro|gemini-2\.5-computer", _GEMINI_2_5_PRO),
