@@ -99,7 +99,11 @@ def test_vertex_in_express_mode():
         assert made.url("g", "m") == f"{VERTEX}/publishers/google/models/g:m"
 
 
-def test_a_key_of_the_gemini_api_is_none_of_vertex():
+def test_a_key_of_the_gemini_api_is_one_of_vertex_where_there_is_nothing_else():
+    made = place("vertex/g", key="gemini", env={"GOOGLE_API_KEY": "gemini"})
+    assert (made.api_key, made.signs) == ("gemini", False)
+    with pytest.raises(PrerequisiteError):
+        place("g", key="vertex", env={"VERTEX_API_KEY": "vertex"})
     env = {"GOOGLE_API_KEY": "gemini", "GOOGLE_CLOUD_PROJECT": "p"}
     made = place("vertex/g", key="gemini", env=env)
     assert (made.api_key, made.signs) == (None, True)

@@ -23,6 +23,8 @@ DEFAULT_URL = "https://generativelanguage.googleapis.com"
 _VERTEX = "vertex/"
 _FOLDERS = ("models/", "tunedModels/", "publishers/", "projects/", "endpoints/")
 _MULTI_REGIONS = ("us", "eu")
+_PROJECTS = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
+_VERTEX_KEY = "VERTEX_API_KEY"
 _VERSIONS = ("/v1", "/v1beta", "/v1beta1", "/v1alpha")
 
 
@@ -112,16 +114,15 @@ def find_place(row: Row, connection: Connection, options: Options, model: str) -
     if options.use_adc or (options.credentials_file and connection.api_key is None):
         quota = _quota_project(connection, options)
         return Place(vertex=False, base_url=base_url, signs=True, quota_project=quota)
-    if connection.api_key is None:
-        raise PrerequisiteError(
-            f"No API key for {row.name}: set {' or '.join(row.key_variables)}.", provider=row.name
-        )
+    if connection.api_key in (None, connection.environment.get(_VERTEX_KEY)):
+        names = " or ".join(name for name in row.key_variables if name != _VERTEX_KEY)
+        raise PrerequisiteError(f"No API key for {row.name}: set {names}.", provider=row.name)
     return Place(vertex=False, base_url=base_url, api_key=connection.api_key)
 
 
 def _vertex(row: Row, connection: Connection, options: Options) -> Place:
     environment = connection.environment
-    project = options.project or _first(environment, "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
+    project = options.project or _first(environment, *_PROJECTS)
     location = options.location or _first(
         environment, "GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION", "GOOGLE_VERTEX_LOCATION"
     )
@@ -143,16 +144,19 @@ def _vertex(row: Row, connection: Connection, options: Options) -> Place:
 
 
 def _express_key(row: Row, connection: Connection, options: Options) -> str | None:
-    """The API key of Vertex in express mode. A key of the Gemini API is none, and neither is
-    one of the environment where the caller names a project or credentials.
+    """The API key of Vertex in express mode, with the precedence of Google's SDK: the caller's own
+    key, a project or credentials that the caller names, Vertex's key of the environment, a project
+    or credentials of the environment, the environment's key of the Gemini API.
     """
-    environment = connection.environment
-    gemini = {environment.get(name) for name in row.key_variables}
-    if connection.api_key is not None and connection.api_key not in gemini:
-        return connection.api_key
+    environment, key = connection.environment, connection.api_key
+    implicit = {environment.get(name) for name in row.key_variables}
+    if key is not None and key not in implicit:
+        return key
     if options.project or options.credentials_file or options.use_adc:
         return None
-    return environment.get("VERTEX_API_KEY") or None
+    if environment.get(_VERTEX_KEY):
+        return environment[_VERTEX_KEY]
+    return None if _first(environment, *_PROJECTS, "GOOGLE_APPLICATION_CREDENTIALS") else key
 
 
 def _own_vertex_url(row: Row, connection: Connection) -> str | None:
