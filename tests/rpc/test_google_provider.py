@@ -101,6 +101,10 @@ def test_a_malformed_call_is_asked_again(stream):
     out, requests = scene(act, answer(MALFORMED))
     assert (out.stop_reason, len(requests)) == ("unknown", 4)
     assert out.choices[0].stop_details.explanation == "oh"
+    if stream:
+        half = sse({"candidates": [{"content": {"parts": [{"text": "a"}]}}]})
+        with pytest.raises(ProviderUnavailable):
+            scene(act, answer(MALFORMED), half)
     out, requests = scene(act, answer(MALFORMED), http(500, b""))
     assert (out.stop_reason, len(requests)) == ("unknown", 2)
 

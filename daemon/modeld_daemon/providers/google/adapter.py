@@ -21,7 +21,7 @@ from modeld.types import JsonObject, ModelOutput
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, Row, Sink, TokenCount
-from ..http.client import HttpClient
+from ..http.client import HttpClient, Response
 from ..http.dial import tls_context
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
@@ -40,6 +40,7 @@ __all__ = ["Google", "build"]
 log = logging.getLogger("modeld.providers.google")
 
 _CONNECT_SECONDS = 60.0
+_UNAUTHENTICATED = 401
 _ASKED_AGAIN = 3
 """How often a model is asked again that wrote a call which nobody can read, as the reference does."""
 
@@ -107,10 +108,8 @@ class Google:
             call, model, google_profile(model), self._options, vertex=place.vertex
         )
         body = build_count(request.body, place.resource(model), vertex=place.vertex)
-        exchange = Exchange(call, route, model, None)
-        token = await self._token(place)
-        endpoint = await self._endpoint(route.model, "countTokens", token, call)
-        counted = exchange.count(await self._http.fetch(endpoint, dumps(body)))
+        response = await self._fetch(call, route, "countTokens", dumps(body))
+        counted = Exchange(call, route, model, None).count(response)
         if counted is not None:
             return counted
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
@@ -123,33 +122,45 @@ class Google:
     async def _ask(
         self, call: Call, route: Route, request: WireRequest, sink: Sink | None, *, streams: bool
     ) -> ModelOutput:
-        """One answer. A token that the server refuses is renewed once: it may have been revoked."""
-        place = self._place(route.model)
-        method = "streamGenerateContent" if streams else "generateContent"
+        """One answer."""
         exchange = Exchange(call, route, split_service(route.model)[1], sink)
         body = dumps(request.body)
-        token = await self._token(place)
-        for last in (not place.signs, True):
-            endpoint = await self._endpoint(route.model, method, token, call)
-            if streams:
-                patience = call.config.stream_idle_timeout
-                async with self._http.stream(endpoint, body, patience=patience) as response:
-                    if last or response.status != 401:
-                        return await exchange.streamed(response)
-            else:
-                whole = await self._http.fetch(endpoint, body)
-                if last or whole.status != 401:
-                    return exchange.complete(whole)
-            token = await self._token(place, spent=token)
-        raise AssertionError("the last attempt returns or raises")
+        if not streams:
+            return exchange.complete(await self._fetch(call, route, "generateContent", body))
+        patience = call.config.stream_idle_timeout
+        token, endpoint = await self._head(call, route, "streamGenerateContent")
+        async with self._http.stream(endpoint, body, patience=patience) as response:
+            if token is None or response.status != _UNAUTHENTICATED:
+                return await exchange.streamed(response)
+        _, endpoint = await self._head(call, route, "streamGenerateContent", spent=token)
+        async with self._http.stream(endpoint, body, patience=patience) as response:
+            return await exchange.streamed(response)
+
+    async def _fetch(self, call: Call, route: Route, method: str, body: bytes) -> Response:
+        token, endpoint = await self._head(call, route, method)
+        response = await self._http.fetch(endpoint, body)
+        if token is None or response.status != _UNAUTHENTICATED:
+            return response
+        _, endpoint = await self._head(call, route, method, spent=token)
+        return await self._http.fetch(endpoint, body)
 
     async def _again(
-        self, call: Call, route: Route, request: WireRequest, sink: Sink | None, *, streams: bool
+        self,
+        call: Call,
+        route: Route,
+        request: WireRequest,
+        sink: _Watched | None,
+        *,
+        streams: bool,
     ) -> ModelOutput | None:
-        """Another answer, or None where there is none: the one that is there is kept then."""
+        """Another answer, or None where there is none: the one that is there is kept then, unless
+        the sink has heard something else.
+        """
         try:
             return await self._ask(call, route, request, sink, streams=streams)
         except Exception as error:  # noqa: BLE001  # whatever it is, there is an answer already
+            if sink is not None and sink.said:
+                raise
             log.info("%s: no second answer: %s", self._row.name, error)
             return None
 
@@ -167,13 +178,23 @@ class Google:
             self._places[model] = place
         return place
 
-    async def _endpoint(self, model: str, method: str, token: str | None, call: Call) -> Endpoint:
-        """The head, made once for a model and a token."""
-        extra = call.config.extra_headers
+    async def _head(
+        self, call: Call, route: Route, method: str, spent: str | None = None
+    ) -> tuple[str | None, Endpoint]:
+        """The token and the head, which is made once for a model and a token.
+
+        Args:
+            call: The call, for its own headers.
+            route: Where it goes.
+            method: The API's method.
+            spent: A token that the server has refused; it is renewed, since it may be revoked.
+        """
+        model, extra = route.model, call.config.extra_headers
+        place = self._place(model)
+        token = await self._token(spent) if place.signs else None
         known = self._endpoints.get((model, method))
         if known is not None and known[0] == token and not extra:
-            return known[1]
-        place = self._place(model)
+            return known
         if not place.whole:
             place = place.of_project(self._tokens.project if self._tokens else None, self._row.name)
             self._places[model] = place
@@ -186,12 +207,10 @@ class Google:
         endpoint = Endpoint.make("POST", place.url(name, method), headers)
         if not extra:
             self._endpoints[model, method] = (token, endpoint)
-        return endpoint
+        return token, endpoint
 
-    async def _token(self, place: Place, spent: str | None = None) -> str | None:
-        """A token that lasts, for places that want one."""
-        if not place.signs:
-            return None
+    async def _token(self, spent: str | None) -> str:
+        """A token that lasts."""
         tokens = self._tokens or await self._load_tokens()
         token = tokens.fresh
         if token is None or token == spent:
