@@ -158,7 +158,7 @@ class Google:
         """
         try:
             return await self._ask(call, route, request, sink, streams=streams)
-        except Exception as error:  # noqa: BLE001  # whatever it is, there is an answer already
+        except Exception as error:  # whatever it is, there is an answer already
             if sink is not None and sink.said:
                 raise
             log.info("%s: no second answer: %s", self._row.name, error)
