@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
 
 import anyio
 import grpc
@@ -26,7 +25,7 @@ from modeld.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from modeld.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 
 from .core.pipeline import Pipeline
-from .core.ports import Catalog, LaneBoard
+from .core.ports import Catalog
 from .core.sessions import Sessions
 from .service.admission import Admission
 from .service.daemon import DaemonServicer, Identity, StopRequest
@@ -84,7 +83,7 @@ class Server:
         inference = InferenceServicer(pipeline, sessions, self._admission)
         models = ModelServicer(sessions, catalog, self._admission)
         daemon = DaemonServicer(pipeline, sessions, catalog, self._admission, identity, stop)
-        limits = LimitServicer(cast("LaneBoard", pipeline.lanes))
+        limits = LimitServicer(pipeline.lanes)
         add_SessionServiceServicer_to_server(self._sessions, self._server)
         add_InferenceServiceServicer_to_server(inference, self._server)
         add_ModelServiceServicer_to_server(models, self._server)

@@ -7,6 +7,11 @@ log_level = "info"
 [providers.openai]
 api_key = "file:~/.secrets/openai"      # or env:NAME, keyring:NAME; never the key itself
 base_url = "https://gateway.example/v1"
+
+[limits."openai/gpt-4o"]                # a model, or a provider: [limits.openai]
+max_connections = 20
+requests_per_minute = 500
+tokens_per_minute = 200000
 """
 
 from __future__ import annotations
@@ -16,13 +21,13 @@ import math
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, cast
 
 from modeld.errors import InvalidRequest, PrerequisiteError
 
-__all__ = ["ProviderSettings", "SecretReference", "Settings"]
+__all__ = ["LimitSettings", "ProviderSettings", "SecretReference", "Settings"]
 
 _LEVELS = ("debug", "info", "warning", "error")
 _SCHEMES = ("env", "file", "keyring")
@@ -90,6 +95,16 @@ class ProviderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """What the settings say of the lanes of a model or provider; None is "not set"."""
+
+    max_connections: int | None = None
+    """Attempts at once."""
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -98,6 +113,8 @@ class Settings:
     log_level: str = "info"
     listen: str | None = None
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    limits: Mapping[str, LimitSettings] = field(default_factory=dict)
+    """By full model name, such as openai/gpt-4o, or by provider."""
     warnings: tuple[str, ...] = ()
     """What was found and means nothing, in words for the log."""
 
@@ -110,7 +127,7 @@ class Settings:
         for name, value in found.items():
             if name in _VARIABLES:
                 values[name] = (f"{name} in {path}", value)
-            elif name != "providers":
+            elif name not in ("providers", "limits"):
                 warnings.append(f"{path}: there is no setting {name!r}")
         for name, variable in _VARIABLES.items():
             if text := environ.get(variable, "").strip():
@@ -122,6 +139,7 @@ class Settings:
             log_level=_level(values.get("log_level"), defaults.log_level),
             listen=_text(values.get("listen")),
             providers=_providers(path, found.get("providers", {}), warnings),
+            limits=_limits(path, found.get("limits", {}), warnings),
             warnings=tuple(warnings),
         )
 
@@ -190,3 +208,55 @@ def _providers(path: str, found: object, warnings: list[str]) -> dict[str, Provi
             base_url=url,
         )
     return providers
+
+
+_LIMITS = tuple(limit.name for limit in fields(LimitSettings))
+
+
+def _limits(path: str, found: object, warnings: list[str]) -> dict[str, LimitSettings]:
+    if not isinstance(found, dict):
+        raise InvalidRequest(f'limits in {path} must be tables such as [limits."openai/gpt-4o"].')
+    limits = {}
+    for name, table in found.items():
+        where = f'limits."{name}" in {path}'
+        provider, slash, model = name.partition("/")
+        if not provider or (slash and not model):
+            raise InvalidRequest(f"{where} must be named after a provider or as provider/model.")
+        if not isinstance(table, dict):
+            raise InvalidRequest(f"{where} must be a table.")
+        for key, value in table.items():
+            if isinstance(value, dict):
+                raise InvalidRequest(
+                    f"{where} holds the table {key!r}. The name of a model stands in quotes: "
+                    '[limits."provider/model"].'
+                )
+            if key not in _LIMITS:
+                warnings.append(f"{where}: there is no setting {key!r}")
+        limits[name] = LimitSettings(
+            max_connections=_whole(where, "max_connections", table),
+            requests_per_minute=_rate(where, "requests_per_minute", table),
+            tokens_per_minute=_rate(where, "tokens_per_minute", table),
+        )
+    return limits
+
+
+def _whole(where: str, name: str, table: Mapping[str, object]) -> int | None:
+    number = table.get(name)
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise InvalidRequest(f"{name} of {where} must be a whole number, 1 or more.")
+    return number
+
+
+def _rate(where: str, name: str, table: Mapping[str, object]) -> float | None:
+    number = table.get(name)
+    if number is None:
+        return None
+    try:
+        rate = math.nan if isinstance(number, bool | str) else float(cast("float", number))
+    except (TypeError, OverflowError):
+        rate = math.nan
+    if not 1 <= rate < math.inf:
+        raise InvalidRequest(f"{name} of {where} must be a number, 1 or more.")
+    return rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 from modeld.errors import InvalidRequest, ModelNotFound
 from modeld_daemon.core.lane_statistics import (
@@ -75,8 +76,9 @@ class FakeBoard:
         return list(self.lanes)
 
     def set(self, name: str, settings: LaneSettings) -> list[LaneStatistics]:
-        if settings.max_connections is not None and settings.max_connections < 1:
-            raise InvalidRequest("max_connections must be at least 1")
+        given = (settings.max_connections, settings.requests_per_minute, settings.tokens_per_minute)
+        if any(limit is not None and not 1 <= limit < inf for limit in given):
+            raise InvalidRequest("a limit must be at least 1, and finite")
         found = [lane for lane in self.lanes if name in (lane.id, lane.model)]
         if not found:
             raise ModelNotFound(f"there is no lane {name}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import asdict, fields, replace
 
 import grpc
 import pytest
+from click.testing import CliRunner
 
 from modeld import daemon
+from modeld.cli.root import root
 from modeld.errors import DaemonUnavailable, InvalidRequest, ModelNotFound
 from modeld.v1 import limit_service_pb2 as pb
 from modeld_daemon.core import lane_statistics as core
@@ -190,3 +193,16 @@ def test_a_watcher_holds_no_daemon_up_and_is_told_of_its_end(house):
     house.stop()
     with pytest.raises(DaemonUnavailable):
         list(updates)
+
+
+def test_the_command_shows_and_sets_the_lanes_of_the_daemon(house, board):
+    def run(*arguments: str):
+        return CliRunner().invoke(root, ["limits", *arguments])
+
+    assert json.loads(run("--json").stdout) == [as_json(BUSY), as_json(IDLE)]
+    assert BUSY.id in run("openai").stdout
+    shown = run("set", IDLE.id, "--max-connections", "4").stdout
+    assert "4 set" in shown
+    assert board.asked == [(IDLE.id, LaneSettings(max_connections=4))]
+    wrong = run("set", IDLE.id, "--rpm", "nan", "--json")
+    assert wrong.exit_code == 1

@@ -39,7 +39,11 @@ def plain() -> str:
         parameters=ToolParams(properties={"x": ToolParam(type="integer")}, required=["x"]),
     )
     output: ModelOutput = model.generate_sync(
-        messages, tools=[tool], tool_choice=ToolFunction("add"), cache=CachePolicy(expiry="3h")
+        messages,
+        tools=[tool],
+        tool_choice=ToolFunction("add"),
+        cache=CachePolicy(expiry="3h"),
+        priority="batch",
     )
     usage: ModelUsage | None = output.usage
     tokens: int = 0 if usage is None else usage.total_tokens

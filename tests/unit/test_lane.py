@@ -344,12 +344,15 @@ async def test_settings_hold_at_once_and_can_be_taken_back():
 @virtual_time
 async def test_lanes_are_named_set_and_forgotten():
     async with anyio.create_task_group() as tasks:
-        configured = {"openai": LaneSettings(requests_per_minute=60)}
+        configured = {
+            "openai": LaneSettings(requests_per_minute=60),
+            "openai/m": LaneSettings(max_connections=4),
+        }
         lanes = Lanes(tasks, configured=configured)
         one, two = lanes.of(route(key="a")), lanes.of(route(key="b"))
         assert one is not two
         assert lanes.of(route(key="a")) is one
-        assert one.settings.requests_per_minute == 60
+        assert one.settings == LaneSettings(max_connections=4, requests_per_minute=60)
         assert one.id.startswith("openai/m@")
         assert [s.limit for s in lanes.set(one.id, LaneSettings(max_connections=7))] == [7]
         assert len(lanes.set("openai/m", LaneSettings())) == 2

@@ -4,7 +4,7 @@ import pytest
 
 from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.settings import Settings as ClientSettings
-from modeld_daemon.settings import ProviderSettings, SecretReference, Settings
+from modeld_daemon.settings import LimitSettings, ProviderSettings, SecretReference, Settings
 
 CANARY = "sk-canary-0123456789"
 
@@ -99,6 +99,24 @@ def test_what_means_nothing_is_a_warning_that_names_it(load):
         "providers.openai = 3",
         "providers.openai.api_key = 3",
         "providers.openai.base_url = 3",
+        "limits = 3",
+        "limits.openai = 3",
+        "limits.openai.max_connections = 0",
+        "limits.openai.max_connections = 2.5",
+        "limits.openai.max_connections = true",
+        "limits.openai.max_connections = '5'",
+        "limits.openai.requests_per_minute = 0.5",
+        "limits.openai.requests_per_minute = nan",
+        "limits.openai.requests_per_minute = inf",
+        "limits.openai.tokens_per_minute = -1",
+        "limits.openai.tokens_per_minute = true",
+        "limits.openai.tokens_per_minute = [5]",
+        f"limits.openai.tokens_per_minute = 1{'0' * 400}",
+        "limits.openai.tokens_per_minute = '9'",
+        "limits.openai.gpt-4o.max_connections = 5",
+        "[limits.'']",
+        "[limits.'openai/']",
+        "[limits.'/gpt-4o']",
         "not toml",
     ],
 )
@@ -143,3 +161,35 @@ def test_a_missing_key_is_named_by_its_reference(tmp_path):
         SecretReference("env", "NOPE").read({})
     with pytest.raises(PrerequisiteError, match=r"file:.*No such file"):
         SecretReference("file", str(tmp_path / "nope")).read()
+
+
+def test_limits_are_set_by_model_and_by_provider(load):
+    settings = load(
+        '[limits."openai/gpt-4o"]\nmax_connections = 20\nrequests_per_minute = 500\n'
+        "[limits.openai]\ntokens_per_minute = 2.5e5\n"
+        '[limits."hf/org/model-1.5"]\n'
+    )
+    assert settings.limits == {
+        "openai/gpt-4o": LimitSettings(max_connections=20, requests_per_minute=500.0),
+        "openai": LimitSettings(tokens_per_minute=250_000.0),
+        "hf/org/model-1.5": LimitSettings(),
+    }
+    assert settings.warnings == ()
+
+
+def test_a_limit_that_means_nothing_is_a_warning(load):
+    (warning,) = load("[limits.openai]\nrpm = 5\n").warnings
+    assert warning.endswith("there is no setting 'rpm'")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("limits.openai.max_connections = 0", "max_connections of .*must be a whole number, 1 or"),
+        ("limits.openai.tokens_per_minute = 0", "tokens_per_minute of .*must be a number, 1 or"),
+        ("[limits.openai.gpt-4o]", r"in quotes: \[limits\.\"provider/model\"\]"),
+    ],
+)
+def test_a_wrong_limit_says_how_to_write_it(load, text, said):
+    with pytest.raises(InvalidRequest, match=said):
+        load(text)

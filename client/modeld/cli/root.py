@@ -1,7 +1,8 @@
 """The root command: the table of commands, and what becomes of their errors.
 
 A row of the table is imported when its command is called, so that `modeld --help` and
-`modeld --version` load click and nothing else.
+`modeld --version` load click and nothing else. A name may have two words: `modeld limits set` is a
+row beside `modeld limits`.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ class Row(NamedTuple):
     help: str
 
 
-ASK, MODELS, DAEMON = "Ask a model", "Models and providers", "The daemon"
+ASK, MODELS, DAEMON = "Ask a model", "Models, providers and limits", "The daemon"
 
 COMMANDS: dict[str, Row] = {
     "generate": Row(ASK, "generate:generate", "Ask a model once and print its answer."),
     "chat": Row(ASK, "chat:chat", "Talk with a model in the terminal."),
     "models": Row(MODELS, "catalog:models", "List models that can be named."),
     "providers": Row(MODELS, "catalog:providers", "List providers and the keys they need."),
+    "limits": Row(MODELS, "limits:limits", "Show what each lane allows and uses now."),
+    "limits set": Row(MODELS, "limits:set_limits", "Set limits of a lane while it works."),
     "pull": Row(MODELS, "pull:pull", "Download the weights of a local model."),
     "start": Row(DAEMON, "lifecycle:start", "Start the daemon, or find the running one."),
     "stop": Row(DAEMON, "lifecycle:stop", "Stop the daemon when its calls have ended."),
@@ -74,9 +77,14 @@ class Root(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the commands a typo may have meant."""
+        """As click does, with names of two words, and the commands a typo may have meant."""
+        name = " ".join(args[:2])
+        if len(args) > 1 and name in COMMANDS:
+            return name, self.get_command(ctx, name), args[2:]
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            from_start = [name for name in COMMANDS if name.startswith(args[0][:2])]
+            from_start = [
+                name for name in COMMANDS if name.startswith(args[0][:2]) and " " not in name
+            ]
             meant = f" Did you mean: {', '.join(from_start)}?" if from_start else ""
             ctx.fail(f"There is no command {args[0]!r}.{meant}")
         return super().resolve_command(ctx, args)

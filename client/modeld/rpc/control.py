@@ -120,6 +120,8 @@ def watch_limits(interval: float | None) -> Iterator[limit_service_pb2.WatchLimi
         try:
             yield from stream
         except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+                raise DaemonUnavailable(f"the daemon at {endpoint.target} is gone") from None
             raise failure_from_proto(failure_of(error)) from None
 
 

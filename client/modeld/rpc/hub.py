@@ -289,7 +289,7 @@ class Hub:
                 time.sleep(0.02 if broken.draining else 0.01 * 2**failures)
 
     def _connect(self, endpoint: Endpoint) -> Link:
-        link = Link(endpoint.target, endpoint.token, self.on_frame, self.on_broken)
+        link = Link(endpoint.target, endpoint.token, self.on_frame, self.on_broken, self.may_rest)
         link.open()
         with self._lock:
             self._link = link
@@ -313,6 +313,7 @@ class Hub:
                     model.handle = answer.handle
                     model.environment = tuple(answer.environment)
                     model.link = link
+                    link.stateful |= answer.stateful
                 return
             known = link.environment_of.get(provider, ())
             link.environment_of[provider] = (*known, *answer.need_environment)
@@ -357,6 +358,18 @@ class Hub:
             if link is not None and link.alive:
                 body = CloseModelRequest(handle=model.handle).SerializeToString()
                 link.send(pb.ClientFrame(call_id=next(self._ids), close_model=body))
+
+    def may_rest(self, link: Link) -> bool:
+        """Before a fork: whether the link can be closed, because nothing needs it now. The next call
+        opens another one.
+        """
+        with self._lock:
+            busy = self._calls or self._waiting or self._worker is not None
+            if busy or self._link is not link or link.stateful:
+                return False
+            self._link = None
+            self._links.discard(link)
+            return True
 
     def before_fork(self) -> None:
         """Hides the channels from grpc, whose handler in the child would wait for locks that a

@@ -28,20 +28,22 @@ class OpenModelRequest(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelSpec, _Mapping]] = ...) -> None: ...
 
 class OpenModelResponse(_message.Message):
-    __slots__ = ("handle", "need_environment", "environment", "provider", "account", "base_url")
+    __slots__ = ("handle", "need_environment", "environment", "provider", "account", "base_url", "stateful")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     NEED_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     BASE_URL_FIELD_NUMBER: _ClassVar[int]
+    STATEFUL_FIELD_NUMBER: _ClassVar[int]
     handle: str
     need_environment: _containers.RepeatedScalarFieldContainer[str]
     environment: _containers.RepeatedScalarFieldContainer[str]
     provider: str
     account: str
     base_url: str
-    def __init__(self, handle: _Optional[str] = ..., need_environment: _Optional[_Iterable[str]] = ..., environment: _Optional[_Iterable[str]] = ..., provider: _Optional[str] = ..., account: _Optional[str] = ..., base_url: _Optional[str] = ...) -> None: ...
+    stateful: bool
+    def __init__(self, handle: _Optional[str] = ..., need_environment: _Optional[_Iterable[str]] = ..., environment: _Optional[_Iterable[str]] = ..., provider: _Optional[str] = ..., account: _Optional[str] = ..., base_url: _Optional[str] = ..., stateful: bool = ...) -> None: ...
 
 class CloseModelRequest(_message.Message):
     __slots__ = ("handle",)

@@ -13,6 +13,7 @@ from modeld.discovery import data_folder, make_secret
 from ..core.accounts import Accounts
 from ..core.clients import Clients
 from ..core.flights import Flights
+from ..core.lane_statistics import LaneSettings
 from ..core.lanes import Lanes
 from ..core.pipeline import Pipeline
 from ..core.resolve import Resolver
@@ -102,7 +103,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     flying = Tasks()
     clock = asyncio.get_running_loop().time
     flights = Flights(flying, clock=clock)
-    lanes = Lanes(flying, clock)
+    lanes = Lanes(flying, clock, _configured(life.settings))
     configuration = Configuration(life.settings, life.redactor)
     resolver = Resolver(source, Accounts(salt), configuration, life.redactor.register)
     server = Server(
@@ -116,6 +117,13 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     tasks.start_soon(clients.sweep)
     tasks.start_soon(lanes.sweep)
     return House(server, flights, flying, clients, source)
+
+
+def _configured(settings: Settings) -> dict[str, LaneSettings]:
+    return {
+        name: LaneSettings(of.max_connections, of.requests_per_minute, of.tokens_per_minute)
+        for name, of in settings.limits.items()
+    }
 
 
 def _resident_bytes() -> int:

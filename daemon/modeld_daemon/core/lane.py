@@ -185,18 +185,16 @@ class Lane:
 
     def limit(self) -> tuple[float, LimitReason]:
         """Attempts at once that are allowed now, and where that is from."""
-        reason: LimitReason = "adaptive"
-        if self.settings.max_connections is not None:
-            limit, reason = float(self.settings.max_connections), "set"
-        elif self._explicit:
-            limit, reason = float(max(self._explicit.values())), "explicit"
-        elif not self._bounded:
-            return math.inf, "unlimited"
-        else:
-            return self.adaptive.limit, reason
-        if self._opening() and limit > OPENING:
-            return OPENING, "opening"
-        return limit, reason
+        if self.settings.max_connections is not None:  # somebody knows this very lane
+            return float(self.settings.max_connections), "set"
+        if self._explicit:
+            limit = float(max(self._explicit.values()))
+            return (
+                (OPENING, "opening") if limit > OPENING and self._opening() else (limit, "explicit")
+            )
+        if self._bounded:
+            return self.adaptive.limit, "adaptive"
+        return math.inf, "unlimited"
 
     def _opening(self) -> bool:
         if not self._bounded or self.proven or self.rates.known:

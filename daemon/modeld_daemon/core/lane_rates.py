@@ -217,5 +217,5 @@ class LaneRates:
             return RateStatistics(name, None, used, None, "")
         tightest = min(buckets, key=lambda bucket: bucket.rate)
         tightest.refill(now)
-        per_minute = tightest.rate * MINUTE
+        per_minute = round(tightest.rate * MINUTE, 6)  # 500, and not a hair more
         return RateStatistics(name, per_minute, used, tightest.level, tightest.source)

@@ -16,6 +16,7 @@ from .lane_statistics import LaneSettings, LaneStatistics
 
 __all__ = ["Lanes"]
 
+SETTINGS = ("max_connections", "requests_per_minute", "tokens_per_minute")
 IDLE_SECONDS = 3600.0
 """A lane that nobody has used for this long is forgotten, with what it has learned."""
 
@@ -46,10 +47,21 @@ class Lanes:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(route, self._tasks, self._clock, bounded=bounded)
-            configured = self._configured.get(route.name) or self._configured.get(route.provider)
-            if configured is not None:
+            configured = self._configured_for(route)
+            if configured != LaneSettings():
                 lane.set(configured)
         return lane
+
+    def _configured_for(self, route: Route) -> LaneSettings:
+        """What is said of the model; what is not said of it, of its provider."""
+        model = self._configured.get(route.name, LaneSettings())
+        provider = self._configured.get(route.provider, LaneSettings())
+        return LaneSettings(
+            *(
+                own if (own := getattr(model, name)) is not None else getattr(provider, name)
+                for name in SETTINGS
+            )
+        )
 
     def set(self, name: str, settings: LaneSettings) -> list[LaneStatistics]:
         """Sets limits of lanes, in place of what was set before; what is None is not set.
@@ -94,7 +106,7 @@ class Lanes:
 
 
 def _check(settings: LaneSettings) -> None:
-    for name in ("max_connections", "requests_per_minute", "tokens_per_minute"):
+    for name in SETTINGS:
         value = getattr(settings, name)
         if value is not None and not (math.isfinite(value) and value >= 1):
             raise InvalidRequest(f"{name} must be a number of 1 or more, not {value}")

@@ -38,6 +38,7 @@ def open_model(
         provider=resolution.row.name,
         account=resolution.route.account.fingerprint,
         base_url=resolution.connection.base_url,
+        stateful=not resolution.row.shared and bool(resolution.connection.args),
     )
 
 
