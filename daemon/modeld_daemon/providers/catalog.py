@@ -16,6 +16,21 @@ ROWS: tuple[Row, ...] = (
         base_url_variables=("ANTHROPIC_BASE_URL",),
         packages=("anthropic",),
         extra="daemon",
+        name="google",
+        dialect="google",
+        description="Google's Gemini API, and Vertex AI as google/vertex/<model>",
+        key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY", "VERTEX_API_KEY"),
+        key_required=False,  # Vertex has credentials instead; the dialect asks for one or the other
+        base_url="https://generativelanguage.googleapis.com",
+        base_url_variables=("GOOGLE_BASE_URL", "GOOGLE_GEMINI_BASE_URL"),
+        other_variables=(
+            *("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_USE_ADC"),
+            *("GOOGLE_VERTEX_BASE_URL", "VERTEX_BASE_URL", "GOOGLE_VERTEX_LOCATION"),
+            *("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT"),
+            *("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
+            *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
+        ),
+        extra="google",
     ),
     Row(
         name="local",
