@@ -13,7 +13,6 @@ __all__ = [  # noqa: PLE0604  # a list of text
     "ModelRefusalError",
     "UnresolvedMediaError",
     "get_model",
-    "get_model",
     "materialize_media",
     "materialize_media_sync",
     "model_roles",

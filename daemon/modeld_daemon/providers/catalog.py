@@ -16,6 +16,8 @@ ROWS: tuple[Row, ...] = (
         base_url_variables=("ANTHROPIC_BASE_URL",),
         packages=("anthropic",),
         extra="daemon",
+    ),
+    Row(
         name="google",
         dialect="google",
         description="Google's Gemini API, and Vertex AI as google/vertex/<model>",
