@@ -115,3 +115,19 @@ def test_a_canary_key_is_found_nowhere(modeld_home, upstream):
     places += [Path(f"/proc/{pid}/environ"), Path(f"/proc/{pid}/cmdline")]
     for place in places:
         assert CANARY.encode() not in place.read_bytes().replace(echoing.encode(), b""), place
+
+
+def test_a_key_that_the_upstream_echoes_comes_out_of_nothing(modeld_home):
+    with UpstreamThread(f"text={CANARY}") as upstream:
+        asking = """
+        import sys
+        from modeld import get_model
+        model = get_model("openai/gpt-4o-mini", base_url=sys.argv[1], api_key=sys.argv[2])
+        output = model.generate_sync("hi")
+        print(output.completion, output.to_dict(), repr(model))
+        print("".join(e.text for e in model.stream_sync("hi") if e.type == "text"))
+        """
+        with Program(asking, upstream.base_url(), CANARY) as program:
+            lines = "\n".join(program.end())
+    assert CANARY not in lines
+    assert CANARY not in (modeld_home / "modeld.log").read_text()

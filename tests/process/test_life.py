@@ -19,6 +19,7 @@ from modeld.discovery import Home, Lock, Record
 from modeld.errors import DaemonUnavailable
 from modeld.launch import ensure, running, serving, stop, wait_for_end
 from tests.fakes import bare_house
+from tests.fakes.programs import Program, ended, kill_daemon
 
 ROOTS = [str(Path(launch.__file__).parents[2]), str(Path(__file__).parents[2])]
 
@@ -166,3 +167,43 @@ def test_exit_codes_tell_why_it_ended(home, start, kind):
     words = {"0": "has left", "held": "Another daemon holds", "settings": "log_level"}
     assert words[kind] in done.stderr
     assert "Traceback" not in done.stderr
+
+
+SCRIPTED = """
+import os, sys
+from modeld import ModelOutput, get_model
+
+outputs = [ModelOutput.from_content("m", str(number)) for number in range(4)]
+model = get_model("mockllm/model", custom_outputs=outputs)
+for line in sys.stdin:
+    try:
+        print(model.generate_sync("next").completion, flush=True)
+    except Exception as error:
+        print(error, flush=True)
+"""
+
+
+def test_a_script_of_answers_goes_on_where_it_was_when_the_daemon_is_killed(modeld_home):
+    with Program(SCRIPTED) as program:
+        heard = []
+        for number in range(5):
+            if number in (2, 3):
+                kill_daemon(modeld_home)
+            program.tell()
+            heard.append(program.hear())
+    assert heard[:4] == ["0", "1", "2", "3"]
+    assert "ran out of values" in heard[4]
+
+
+@pytest.mark.timeout(120)
+def test_programs_end_however_their_daemon_does(modeld_home):
+    text = (
+        "from modeld import get_model; get_model('mockllm/model').generate_sync('hi')\n"
+        "import os, signal, modeld.daemon\n"
+        "if os.environ.get('KILLS'): os.kill(modeld.daemon.status().pid, signal.SIGKILL)\n"
+    )
+    for number in range(5):
+        programs = [Program(text, KILLS="1" if n == 0 else "") for n in range(8)]
+        assert ended(programs, 60) == [[]] * 8, number
+        for program in programs:
+            program.__exit__(None)

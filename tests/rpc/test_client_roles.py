@@ -76,6 +76,8 @@ def test_a_role_that_is_not_bound_falls_back(bound):
     assert str(get_model("free/named", role="grader")) == "free/named"
     with pytest.raises(PrerequisiteError, match="'grader' is required"):
         get_model(role="grader", required=True)
+    with pytest.raises(PrerequisiteError, match="'grader' is required"):
+        get_model("free/x", role="grader", required=True)
     assert str(get_model(role="grader", required=True, default="free/x")) == "free/x"
     with pytest.raises(InvalidRequest, match="format"):
         get_model(default="none")

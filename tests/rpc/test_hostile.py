@@ -17,8 +17,10 @@ import pytest
 from modeld import get_model, rpc
 from modeld.errors import InvalidRequest, ModeldError, ModelNotFound
 from modeld.types import ChatMessageUser
+from modeld.types import GenerateConfig as PublicConfig
 from modeld.v1 import error_pb2 as reasons
 from modeld.v1 import session_service_pb2 as pb
+from modeld.v1.config_pb2 import GenerateConfig
 from tests.fakes.acting import until
 from tests.fakes.raw_session import RawSession, generate, open_model, stream
 from tests.fakes.unary import Unary
@@ -246,3 +248,37 @@ def test_errors_of_a_provider_of_any_length_arrive(house, acting):
     for text in ("small", "x" * 1_500_000):
         with pytest.raises(ModeldError, match="ééé"):
             model.generate_sync(text)
+
+
+def test_a_message_that_is_none_ends_its_own_stream_with_a_typed_status(house, bystander):
+    def messages():
+        hello = pb.Hello(client_name="x", protocol_min=1, protocol_max=1)
+        yield pb.ConnectRequest(frames=[pb.ClientFrame(hello=hello)]).SerializeToString()
+        yield b"\xff\xff\xff\xff garbage"
+        time.sleep(1)
+
+    with grpc.insecure_channel(f"unix:{house.socket}") as channel:
+        connect = channel.stream_stream("/modeld.v1.SessionService/Connect")
+        answers = connect(messages(), metadata=(("authorization", f"Bearer {house.token}"),))
+        with pytest.raises(grpc.RpcError) as caught:
+            list(answers)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_time_limit_that_is_no_number_of_seconds_is_refused_and_nothing_is_left(house, value):
+    with RawSession(house) as session:
+        session.send(generate(1, "echo x", config=GenerateConfig(timeout=value)))
+        assert session.reason(1) == reasons.FAILURE_REASON_INVALID_REQUEST
+    with pytest.raises(InvalidRequest, match="timeout"):
+        PublicConfig(timeout=value)
+    until(lambda: all(c.in_flight == 0 for c in house.ask(house.clients.statistics)))
+
+
+def test_a_model_with_megabytes_of_arguments_holds_up_no_other_call(house, bystander):
+    began = time.monotonic()
+    with pytest.raises(ModeldError):  # the provider knows no such argument, or it is too large
+        get_model("mockllm/x", text="x" * 66 * MB)
+    free = get_model("free/model", text="x" * 20 * MB)
+    assert free.generate_sync("echo on").completion == "on"
+    assert time.monotonic() - began < 10

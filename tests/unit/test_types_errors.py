@@ -109,3 +109,25 @@ def test_secrets_are_cut_out(text, secret):
 )
 def test_ordinary_text_is_left_alone(text):
     assert redact(text) == text
+
+
+def test_a_key_is_cut_out_of_every_detail():
+    error = ProviderError("key abc123xyz", request_id="r-abc123xyz", model="m", provider="p")
+    error.cut("abc123xyz")
+    assert "abc123xyz" not in f"{error} {error!r} {error.to_dict()}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://tok3n_without_a_colon@host/v1",
+        "https://user:pass@host/v1",
+        "https://host/v1?api-key=abcdef123",
+        "https://host/v1?x=1&subscription-key=abcdef123",
+    ],
+)
+def test_keys_in_addresses_are_not_shown(url):
+    shown = redact(url)
+    assert "host/v1" in shown
+    for secret in ("tok3n", "pass", "abcdef123"):
+        assert secret not in shown

@@ -7,6 +7,8 @@ configuration goes only to the configured or default URL, never to one that a ca
 
 from __future__ import annotations
 
+import json
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -121,7 +123,8 @@ class Resolver:
         seen = {name: environment[name] for name in self.variables(row) if name in environment}
         connection = Connection(base_url, api_key, spec.args, seen)
         self.source.check(row, model, connection)
-        account = Account(row.name, base_url, self.accounts.fingerprint(api_key))
+        identity = api_key or _principal(row, seen, spec.args)
+        account = Account(row.name, base_url, self.accounts.fingerprint(identity))
         key = self.accounts.digest(
             [row.name, base_url, api_key, dict(spec.args), dict(seen)]  # never stored, only hashed
         )
@@ -145,6 +148,16 @@ class Resolver:
         if api_key is None and row.key_variables and row.key_required:
             raise PrerequisiteError(_missing_key(row), provider=row.name)
         return api_key, base_url
+
+
+def _principal(row: Row, seen: Mapping[str, str], args: JsonObject) -> str | None:
+    """Who calls where there is no key, such as with credentials of a cloud: what names them. A token
+    that is renewed changes nothing of it.
+    """
+    named = {name: seen[name] for name in row.other_variables if name in seen}
+    if row.key_required or not (named or (args and row.other_variables)):
+        return None
+    return json.dumps([named, args], sort_keys=True)
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:
