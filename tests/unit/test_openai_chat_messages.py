@@ -30,7 +30,12 @@ PNG = "data:image/png;base64,aGk="
 def wire(*messages: Any, model: str = "gpt-4o", reasoning_history: Any = None) -> list[Any]:
     profile = openai_profile(model)
     return messages_to_wire(
-        messages, profile.system_role, reasoning_history, cache_marks=profile.cache_marks
+        messages,
+        profile.system_role,
+        reasoning_history,
+        cache_mark={"prompt_cache_breakpoint": {"mode": "explicit"}}
+        if profile.cache_marks
+        else None,
     )
 
 

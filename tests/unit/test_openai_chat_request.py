@@ -19,7 +19,8 @@ from modeld.types import (
 )
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
-from modeld_daemon.providers.openai_chat.options import check, read_options, read_quirks
+from modeld_daemon.providers.openai_chat.options import check, read_options
+from modeld_daemon.providers.openai_chat.quirks import read_quirks
 from modeld_daemon.providers.openai_chat.request import build_request
 from modeld_daemon.providers.profiles import openai_profile
 

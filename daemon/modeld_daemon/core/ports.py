@@ -31,7 +31,11 @@ class Row:
     """Variables of the key, first one wins; empty when the provider has no key."""
     key_required: bool = True
     base_url: str | None = None
-    """Base URL when nothing else is said."""
+    """Base URL when nothing else is said. `{NAME}` in it is the value of that variable, which
+    must be one of `other_variables`.
+    """
+    base_url_required: bool = False
+    """Whether a URL must be given, because there is none to fall back on."""
     base_url_variables: tuple[str, ...] = ()
     other_variables: tuple[str, ...] = ()
     """Further variables that the dialect reads from `Connection.environment`."""
@@ -43,6 +47,10 @@ class Row:
     """Whether it is reached over the network, so that proxy variables matter."""
     shared: bool = True
     """Whether equal connections share one provider object (not so for scripted mocks)."""
+    per_service: bool = False
+    """Whether models are `<name>/<service>/<model>`. In the names of variables `{SERVICE}` is then
+    the service in capitals.
+    """
     quirks: Mapping[str, JsonValue] = field(default_factory=dict)
 
 

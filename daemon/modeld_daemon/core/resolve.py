@@ -8,7 +8,6 @@ configuration goes only to the configured or default URL, never to one that a ca
 from __future__ import annotations
 
 import json
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,6 +18,7 @@ from modeld.types import GenerateConfig, JsonObject
 from .accounts import Accounts
 from .call import Account, Route
 from .ports import Connection, ProviderSource, Row
+from .services import filled_url, service_row
 
 __all__ = ["Configured", "ModelSpec", "Resolution", "Resolver", "split_name"]
 
@@ -97,9 +97,13 @@ class Resolver:
 
     def row(self, spec: ModelSpec) -> Row:
         """The row of the model's provider."""
-        provider, _ = split_name(spec.name)
+        return self._named(spec)[0]
+
+    def _named(self, spec: ModelSpec) -> tuple[Row, str]:
+        """The row, and the model as the provider knows it."""
+        provider, model = split_name(spec.name)
         try:
-            return self.source.row(provider)
+            return service_row(self.source.row(provider), model)
         except ModelNotFound:
             known = ", ".join(row.name for row in self.source.rows())
             raise ModelNotFound(
@@ -115,8 +119,7 @@ class Resolver:
 
     def resolve(self, spec: ModelSpec, environment: Mapping[str, str]) -> Resolution:
         """The resolution in force. Raises what would make every call fail."""
-        row = self.row(spec)
-        _, model = split_name(spec.name)
+        row, model = self._named(spec)
         api_key, base_url = self._credentials(row, spec, environment)
         if api_key is not None:
             self._on_secret(api_key)
@@ -135,6 +138,10 @@ class Resolver:
     ) -> tuple[str | None, str | None]:
         own_url = self._configured.base_url(row.name) or row.base_url
         base_url = spec.base_url or _first(environment, row.base_url_variables) or own_url
+        if base_url is None and row.base_url_required:
+            raise PrerequisiteError(_missing_url(row), provider=row.name)
+        if base_url is not None and base_url == row.base_url:
+            own_url = base_url = filled_url(row, base_url, environment)
         api_key = spec.api_key or _first(environment, row.key_variables)
         if api_key is None and row.key_variables:
             configured = self._configured.api_key(row.name)
@@ -162,6 +169,13 @@ def _principal(row: Row, seen: Mapping[str, str], args: JsonObject) -> str | Non
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((environment[name] for name in names if environment.get(name)), None)
+
+
+def _missing_url(row: Row) -> str:
+    return (
+        f"No base URL for {row.name}: set {' or '.join(row.base_url_variables)} "
+        "in the shell or a .env file, or pass base_url=."
+    )
 
 
 def _missing_key(row: Row) -> str:

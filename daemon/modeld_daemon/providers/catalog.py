@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..core.ports import Row
+from .compatible import COMPATIBLE
 
 __all__ = ["ROWS"]
 
 ROWS: tuple[Row, ...] = (
+    *COMPATIBLE,
     Row(
         name="anthropic",
         dialect="anthropic",

@@ -123,6 +123,16 @@ def _prepare(row: Row, connection: Connection, arguments: JsonObject) -> Prepare
     return Prepared(where.removesuffix(_PROBE), mark + query, headers, http)
 
 
+def _base_url(row: Row, connection: Connection) -> str:
+    """The URL. A row's quirk `url_path` is what another SDK adds to a URL of the user's, so that a
+    variable means the same here and there.
+    """
+    url = connection.base_url or row.base_url or _DEFAULT_URL
+    path: str = row.quirks.get("url_path") or ""
+    bare = url.rstrip("/")
+    return url if not path or bare.endswith(path) else bare + path
+
+
 async def _ask_sdk(
     row: Row, connection: Connection, said: JsonObject, capture: _Capture
 ) -> httpx2.Timeout:
@@ -137,7 +147,7 @@ async def _ask_sdk(
         **said,
     }
     if "data_residency" not in arguments:
-        arguments["base_url"] = connection.base_url or row.base_url or _DEFAULT_URL
+        arguments["base_url"] = _base_url(row, connection)
     try:
         sdk = openai.AsyncOpenAI(
             api_key=connection.api_key or _NO_KEY,

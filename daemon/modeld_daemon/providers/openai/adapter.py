@@ -11,7 +11,7 @@ from ..openai_chat.options import require_key
 from ..openai_responses.adapter import OpenAIResponses
 from ..openai_responses.options import read_responses_options
 from ..openai_sdk import OpenAISdk
-from .choice import choose_api, is_own
+from .choice import choose_api, is_own, usual_api
 
 __all__ = ["OpenAI", "build"]
 
@@ -31,16 +31,24 @@ class OpenAI:
 
     def __init__(self, row: Row, connection: Connection) -> None:
         require_key(row, connection)
-        options = read_responses_options(connection.args, connection.environment)
+        options = read_responses_options(connection.args, connection.environment, row.quirks)
         self.sdk = OpenAISdk(row, connection, options.shared.client)
         self._asked = options.responses_api
-        self._own = is_own(row, connection)
+        self._usual = usual_api(row)
+        self._own = self._usual is None and is_own(row, connection)
         self._chat = OpenAIChat(row, options.shared, self.sdk)
         self._responses = OpenAIResponses(row, options, self.sdk)
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
-        api = choose_api(route.model, call.config, call.tools, asked=self._asked, own=self._own)
+        api = choose_api(
+            route.model,
+            call.config,
+            call.tools,
+            asked=self._asked,
+            own=self._own,
+            usual=self._usual,
+        )
         chosen = self._responses if api == "responses" else self._chat
         return await chosen.generate(call, route, sink)
 

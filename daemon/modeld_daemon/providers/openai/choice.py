@@ -15,7 +15,7 @@ from ..openai_responses.options import read_responses_options
 from ..openai_responses.profile import responses_profile
 from ..openai_responses.tools import has_native
 
-__all__ = ["Api", "check", "choose_api", "is_own"]
+__all__ = ["Api", "check", "choose_api", "is_own", "usual_api"]
 
 Api: TypeAlias = Literal["chat", "responses"]
 
@@ -29,6 +29,7 @@ def choose_api(
     *,
     asked: bool | None,
     own: bool,
+    usual: Api | None = None,
 ) -> Api:
     """The API that a call takes.
 
@@ -40,9 +41,12 @@ def choose_api(
         own: Whether the server is OpenAI's. Of one that is only compatible no more is known than
             that it speaks chat completions, which they all do and Responses few: it must be asked
             for, whatever the model is called.
+        usual: What the row says of a server whose API is known.
     """
     if asked is not None:
         return "responses" if asked else "chat"
+    if usual is not None:
+        return usual if config.num_choices is None else "chat"
     if not own or config.num_choices is not None:
         return "chat"
     if has_native(tools, config) or responses_profile(model).preferred:
@@ -57,10 +61,16 @@ def is_own(row: Row, connection: Connection) -> bool:
     return host is not None and (host == _HOST or host.endswith(f".{_HOST}"))
 
 
+def usual_api(row: Row) -> Api | None:
+    """The API that the row's quirk `usual_api` names; None leaves it to the model."""
+    api: Api | None = row.quirks.get("usual_api")
+    return api
+
+
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail. Imports no SDK."""
     require_key(row, connection)
-    options = read_responses_options(connection.args, connection.environment)
+    options = read_responses_options(connection.args, connection.environment, row.quirks)
     if options.responses_api is False and options.background:
         raise InvalidRequest(
             "Model arg 'background': chat completions are not made in the background."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from modeld.errors import ModelNotFound
 from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
@@ -14,7 +15,9 @@ from ..http.jsontext import dumps
 from ..openai_sdk import OpenAISdk
 from ..profiles import openai_profile
 from .exchange import Exchange
-from .options import Options, read_options, read_quirks, require_key
+from .listing import with_what_is_there
+from .options import Options, read_options, require_key
+from .quirks import read_quirks
 from .request import WireRequest, build_request
 
 __all__ = ["OpenAIChat", "build"]
@@ -27,7 +30,7 @@ _PATH = "/chat/completions"
 def build(row: Row, connection: Connection, shared: object = None) -> OpenAIChat:  # noqa: ARG001
     """Makes the provider; nothing is sent and no SDK client is built yet."""
     require_key(row, connection)
-    options = read_options(connection.args, connection.environment)
+    options = read_options(connection.args, connection.environment, row.quirks)
     return OpenAIChat(row, options, OpenAISdk(row, connection, options.client))
 
 
@@ -43,7 +46,6 @@ class OpenAIChat:
     def __init__(self, row: Row, options: Options, sdk: OpenAISdk) -> None:
         self._row = row
         self._options = options
-        self._quirks = read_quirks(row.quirks)
         self._warned: set[str] = set()
         self.sdk = sdk
 
@@ -51,24 +53,30 @@ class OpenAIChat:
         """Makes one answer."""
         prepared = await self.sdk.prepared()
         started = time.perf_counter()
-        streams = self._options.streams(call.config, sink is not None)
+        quirks = read_quirks(self._row.quirks, route.model)
+        streams = self._options.streams(call.config, sink is not None, quirks.stream_above)
         request = build_request(
             call,
             route,
             openai_profile(route.model),
             options=self._options,
-            quirks=self._quirks,
+            quirks=quirks,
             stream=streams,
         )
-        exchange = Exchange(call, route, sink)
+        exchange = Exchange(call, route, sink, quirks)
         endpoint = prepared.endpoint(_PATH, call.config.extra_headers)
         body = dumps(request.body)
-        if streams:
-            patience = call.config.stream_idle_timeout
-            async with prepared.http.stream(endpoint, body, patience=patience) as response:
-                output = await exchange.streamed(response)
-        else:
-            output = exchange.complete(await prepared.http.fetch(endpoint, body))
+        try:
+            if streams:
+                patience = call.config.stream_idle_timeout
+                async with prepared.http.stream(endpoint, body, patience=patience) as response:
+                    output = await exchange.streamed(response)
+            else:
+                output = exchange.complete(await prepared.http.fetch(endpoint, body))
+        except ModelNotFound as missing:
+            if not quirks.lists_models:
+                raise
+            raise await with_what_is_there(missing, prepared) from None
         output.time = time.perf_counter() - started
         if request.warnings:
             self._warn(request, output)

@@ -7,7 +7,7 @@ A request that a filter or a length limit stops is a sad *result*: see `sad_resu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modeld.errors import (
@@ -21,12 +21,12 @@ from modeld.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from modeld.types import JsonValue, ModelOutput, StopDetails, StopReason
+from modeld.types import JsonObject, JsonValue, ModelOutput, StopDetails, StopReason
 
 from ..http.jsontext import loads
 from ..http.retry_after import rate_limit_reset, retry_after
 
-__all__ = ["WireError", "error_from", "failure", "read_error", "sad_result"]
+__all__ = ["WireError", "choice_error", "error_from", "failure", "read_error", "sad_result"]
 
 # A code or type says more than the status that it comes with.
 _BY_WORD: Mapping[str, type[ModeldError]] = {
@@ -71,6 +71,7 @@ _MODEL = re.compile(r"\bmodel\b|\bdeployment\b", re.IGNORECASE)
 
 _SAD_CODES: Mapping[str, StopReason] = {
     "context_length_exceeded": "model_length",
+    "too_many_prompt_tokens": "model_length",  # Perplexity
     "invalid_prompt": "content_filter",
     "content_policy_violation": "content_filter",
     "content_filter": "content_filter",
@@ -82,8 +83,10 @@ _SAD_CODES: Mapping[str, StopReason] = {
 _SAD_TEXTS: tuple[tuple[re.Pattern[str], StopReason], ...] = (
     (
         re.compile(
-            r"maximum context length|context[_ ](length|window)|prompt (is )?too long"
-            r"|(input|messages?) (is|are) too (long|large)|exceeds? the (model'?s? )?max(imum)?[\w ]* length",
+            r"maximum context length|context[_ ](length|window|size)|prompt (is )?too long"
+            r"|(input|messages?) (is|are) too (long|large)|exceeds? the (model'?s? )?max(imum)?[\w ]* length"
+            r"|exceed(s|ed) (the )?model'?s? token limit"  # Moonshot
+            r"|`inputs` tokens \+ `max_new_tokens` must be",  # Together, Hugging Face
             re.IGNORECASE,
         ),
         "model_length",
@@ -120,21 +123,42 @@ def error_from(value: JsonValue) -> WireError:
     """The error in a JSON value."""
     if isinstance(value, list) and value:  # Google's compatible endpoint
         value = value[0]
-    if isinstance(value, dict) and "error" in value:
+    if isinstance(value, dict) and isinstance(value.get("errors"), list) and value["errors"]:
+        value = value["errors"][0]  # Cloudflare's
+    if isinstance(value, dict) and value.get("error"):
         value = value["error"]
     if not isinstance(value, dict):
         return WireError(str(value)[:_SHOWN])
     message = value.get("message") or value.get("detail") or value.get("msg") or value
+    raw = value["metadata"].get("raw") if isinstance(value.get("metadata"), dict) else None
+    if isinstance(raw, str):  # OpenRouter's own message only says that a provider gave an error
+        message = f"{message}: {raw[:_SHOWN]}"
     return WireError(str(message), _word(value.get("code")), _word(value.get("type")))
 
 
+def choice_error(body: JsonObject) -> WireError | None:
+    """The error in a body that came with a good status: of the whole, or of its only choice."""
+    choices = body.get("choices")
+    if not choices:
+        return error_from(body) if body.get("error") else None
+    error = choices[0].get("error") if len(choices) == 1 else None
+    return error_from(error) if error else None
+
+
 def failure(
-    error: WireError, status: int | None, headers: Mapping[str, str], provider: str, model: str
+    error: WireError,
+    status: int | None,
+    headers: Mapping[str, str],
+    provider: str,
+    model: str,
+    busy: Sequence[int] = (),
 ) -> ModeldError:
-    """The error to raise. `status` is None for an error in a stream or in a good answer."""
+    """The error to raise. `status` is None for an error in a stream or in a good answer; `busy` are
+    statuses that mean a rate limit here.
+    """
     if status is None and error.code.isdigit():
         status = int(error.code)
-    kind = _kind(error, status)
+    kind = RateLimited if status in busy else _kind(error, status)
     message = error.message or "The provider gave no reason."
     if not error.structured:
         message = f"The answer is not the API's (wrong base URL?): {error.message}"
@@ -153,14 +177,16 @@ def failure(
     )
 
 
-def sad_result(error: WireError, status: int, model: str) -> ModelOutput | None:
+def sad_result(
+    error: WireError, status: int, model: str, length_statuses: Sequence[int] = ()
+) -> ModelOutput | None:
     """The result of a request that was refused for its content or length, if it is one."""
-    if status not in _SAD_STATUSES:
+    if status not in _SAD_STATUSES and status not in length_statuses:
         return None
-    reason = _SAD_CODES.get(error.code)
+    reason = _SAD_CODES.get(error.code) or _SAD_CODES.get(error.type)
     if reason is None:
         reason = next((r for text, r in _SAD_TEXTS if text.search(error.message)), None)
-    if reason is None:
+    if reason is None or (status not in _SAD_STATUSES and reason != "model_length"):
         return None
     details = StopDetails(type=error.code or error.type or None, explanation=error.message)
     return ModelOutput.from_content(

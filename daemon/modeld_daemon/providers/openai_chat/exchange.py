@@ -15,7 +15,8 @@ from ..http.jsontext import loads
 from ..http.rate_limits import rate_limits
 from ..http.sse import EventParser
 from ..replay import replay_output
-from .errors import WireError, error_from, failure, read_error, sad_result
+from .errors import WireError, choice_error, error_from, failure, read_error, sad_result
+from .quirks import Quirks
 from .response import output_from
 from .stream import ChunkFold, StreamError
 
@@ -31,7 +32,10 @@ _WRONG_SHAPE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 class Exchange:
     """One call and where its answer goes."""
 
-    def __init__(self, call: Call, route: Route, sink: Sink | None) -> None:
+    def __init__(
+        self, call: Call, route: Route, sink: Sink | None, quirks: Quirks | None = None
+    ) -> None:
+        self._quirks = quirks or Quirks()
         self._call = call
         self._route = route
         self._sink = sink
@@ -75,15 +79,15 @@ class Exchange:
     def _read(self, response: Response | StreamResponse, body: bytes) -> ModelOutput:
         if response.status != 200:
             error = read_error(body)
-            result = sad_result(error, response.status, self._route.model)
+            long = self._quirks.length_statuses
+            result = sad_result(error, response.status, self._route.model, long)
             if result is not None:
                 return result
             raise self._failure(error, response.status, response)
         try:
             value = loads(body)
-            if not value.get("choices") and value.get("error"):
-                wire_error = error_from(value)
-            else:
+            wire_error = choice_error(value)
+            if wire_error is None:
                 return output_from(value, self._call.tools)
         except _WRONG_SHAPE as error:
             raise self._garbage(error, response) from None
@@ -93,7 +97,8 @@ class Exchange:
         self, error: WireError, status: int | None, response: Response | StreamResponse
     ) -> ModeldError:
         headers = response.header_dict()
-        return failure(error, status, headers, self._route.provider, self._route.name)
+        busy = self._quirks.busy_statuses
+        return failure(error, status, headers, self._route.provider, self._route.name, busy)
 
     def _garbage(self, error: Exception, response: Response | StreamResponse) -> ProviderError:
         return ProviderError(

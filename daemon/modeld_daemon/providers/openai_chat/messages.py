@@ -51,12 +51,13 @@ def messages_to_wire(
     system_role: str,
     reasoning_history: ReasoningHistory | None,
     *,
-    cache_marks: bool = False,
+    cache_mark: JsonObject | None = None,
 ) -> list[JsonObject]:
     """The wire's messages.
 
     A tool's answer may only be text here: its media go into a user message after the whole block
-    of tool messages, because nothing may stand between a call and its answers.
+    of tool messages, because nothing may stand between a call and its answers. `cache_mark` are the
+    members of a part up to which the prompt is to be cached.
     """
     wire: list[JsonObject] = []
     moved: list[Content] = []
@@ -68,7 +69,7 @@ def messages_to_wire(
             wire.append(_tool(message, moved))
             continue
         if moved:
-            wire.append({"role": "user", "content": _parts(moved, cache_marks)})
+            wire.append({"role": "user", "content": _parts(moved, cache_mark)})
             moved = []
         if isinstance(message, ChatMessageAssistant):
             thinks = reasoning_history != "none" and (
@@ -77,25 +78,25 @@ def messages_to_wire(
             wire.append(_assistant(message, thinks=thinks))
         else:
             role = system_role if message.role == "system" else "user"
-            wire.append({"role": role, "content": _content(message.content, cache_marks)})
+            wire.append({"role": role, "content": _content(message.content, cache_mark)})
     if moved:
-        wire.append({"role": "user", "content": _parts(moved, cache_marks)})
+        wire.append({"role": "user", "content": _parts(moved, cache_mark)})
     return wire
 
 
-def _content(content: str | list[Content], cache_marks: bool) -> JsonValue:
-    return content if isinstance(content, str) else _parts(content, cache_marks)
+def _content(content: str | list[Content], cache_mark: JsonObject | None) -> JsonValue:
+    return content if isinstance(content, str) else _parts(content, cache_mark)
 
 
-def _parts(content: list[Content], cache_marks: bool) -> list[JsonObject]:
+def _parts(content: list[Content], cache_mark: JsonObject | None) -> list[JsonObject]:
     parts = []
     for part in content:
         convert = _CONVERTERS.get(type(part))
         if convert is None:
             raise InvalidRequest(f"A {part.type} part cannot be sent in this message")
         wire = convert(part)
-        if cache_marks and isinstance(part, ContentText) and part.cache_breakpoint:
-            wire["prompt_cache_breakpoint"] = {"mode": "explicit"}
+        if cache_mark and isinstance(part, ContentText) and part.cache_breakpoint:
+            wire.update(cache_mark)
         parts.append(wire)
     return parts
 

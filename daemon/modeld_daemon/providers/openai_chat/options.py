@@ -1,4 +1,4 @@
-"""A caller's model args and a row's quirks, sorted by where they go."""
+"""A caller's model args, sorted by where they go."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modeld.types import GenerateConfig, JsonObject, JsonValue
 
 from ...core.ports import Connection, Row
 
-__all__ = ["Options", "Quirks", "check", "read_options", "read_quirks", "require_key"]
+__all__ = ["Options", "check", "read_options", "require_key"]
 
 Streaming: TypeAlias = Literal["auto", "always", "never"]
 
@@ -33,6 +33,13 @@ _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
     "user": (str,),
     "store": (bool,),
 }
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "str": (str,),
+    "list": (list,),
+    "dict": (dict,),
+}
 _FLEX_TIMEOUT = 900.0
 _STREAMING: Mapping[JsonValue, Streaming] = {"auto": "auto", True: "always", False: "never"}
 
@@ -46,35 +53,28 @@ class Options:
     body: JsonObject = field(default_factory=dict)
     """Members of every request's body."""
     streaming: Streaming = "auto"
+    strict_tools: bool | None = None
+    """What functions that do not say say for `strict`; None leaves it to the row."""
 
-    def streams(self, config: GenerateConfig, heard: bool) -> bool:
-        """Whether a call is streamed; `heard` says that somebody listens to its deltas."""
+    def streams(self, config: GenerateConfig, heard: bool, above: int | None = None) -> bool:
+        """Whether a call is streamed.
+
+        Args:
+            config: How to generate.
+            heard: Whether somebody listens to its deltas.
+            above: The limit of tokens above which the server only streams.
+        """
         if self.streaming != "auto":
             return self.streaming == "always"
+        if above is not None and (above == 0 or (config.max_tokens or 0) > above):
+            return True
         return heard or config.stream_idle_timeout is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Quirks:
-    """Where a server that speaks this dialect differs from OpenAI. All are data of its row."""
-
-    strict_tools: bool | None = None
-    """What every function tool says for `strict`; None says nothing."""
-    plain_schema: bool = False
-    """Leave out the JSON Schema keywords that not every server knows."""
-    default_max_tokens: int | None = None
-    stream_usage: bool = True
-    """Whether the server knows `stream_options.include_usage`."""
-    system_role: str | None = None
-    """The role of system messages, whatever the model's profile says."""
-    max_tokens_name: str | None = None
-    """Name of the token limit, whatever the model's profile says."""
 
 
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail. Imports no SDK."""
     require_key(row, connection)
-    read_options(connection.args, connection.environment)
+    read_options(connection.args, connection.environment, row.quirks)
 
 
 def require_key(row: Row, connection: Connection) -> None:
@@ -84,39 +84,55 @@ def require_key(row: Row, connection: Connection) -> None:
         raise PrerequisiteError(f"No API key for {row.name}: set {names}.", provider=row.name)
 
 
-def read_options(args: Mapping[str, JsonValue], environment: Mapping[str, str]) -> Options:
-    """The options that model args ask for; `InvalidRequest` names what is wrong."""
+def read_options(
+    args: Mapping[str, JsonValue],
+    environment: Mapping[str, str],
+    quirks: Mapping[str, JsonValue] | None = None,
+) -> Options:
+    """The options that model args ask for; `InvalidRequest` names what is wrong.
+
+    A row's quirk `body_args` names further members of a body: a type and a place, whose dots lead
+    into objects.
+    """
     client: JsonObject = {}
     body: JsonObject = {}
     streaming: Streaming = "auto"
+    strict_tools: bool | None = None
+    own: Mapping[str, JsonValue] = (quirks or {}).get("body_args") or {}
     for name, value in args.items():
         if value is None:
             continue
-        if name in _CLIENT_ARGS:
+        if name in own:
+            kind, place = own[name]
+            _put(body, place, _checked(name, value, _TYPES[kind]))
+        elif name in _CLIENT_ARGS:
             client[name] = _checked(name, value, _CLIENT_ARGS[name])
         elif name in _BODY_ARGS:
             body[name] = _checked(name, value, _BODY_ARGS[name])
         elif name == "client_timeout":
             client["timeout"] = _checked(name, value, (int, float))
+        elif name == "strict_tools":
+            strict_tools = bool(_checked(name, value, (bool,)))
         elif name in ("streaming", "stream"):
-            if value not in _STREAMING:
+            if not isinstance(value, (str, bool)) or value not in _STREAMING:
                 raise InvalidRequest(f"Model arg {name!r} is 'auto', true or false, not {value!r}")
             streaming = _STREAMING[value]
         elif name in ("responses_api", "background") and value is False:
             continue  # chat completions are neither
         else:
-            raise InvalidRequest(_unknown(name))
+            raise InvalidRequest(_unknown(name, own))
     if "safety_identifier" not in body and environment.get("OPENAI_SAFETY_IDENTIFIER"):
         body["safety_identifier"] = environment["OPENAI_SAFETY_IDENTIFIER"]
     if body.get("service_tier") == "flex":
         client.setdefault("timeout", _FLEX_TIMEOUT)  # flex answers are slow by design
-    return Options(client, body, streaming)
+    return Options(client, body, streaming, strict_tools)
 
 
-def read_quirks(quirks: Mapping[str, JsonValue]) -> Quirks:
-    """The quirks of a row; those of other dialects' concern are not read."""
-    known = Quirks.__dataclass_fields__
-    return Quirks(**{name: value for name, value in quirks.items() if name in known})
+def _put(body: JsonObject, place: str, value: JsonValue) -> None:
+    *path, last = place.split(".")
+    for name in path:
+        body = body.setdefault(name, {})
+    body[last] = value
 
 
 def _checked(name: str, value: JsonValue, types: tuple[type, ...]) -> JsonValue:
@@ -126,12 +142,13 @@ def _checked(name: str, value: JsonValue, types: tuple[type, ...]) -> JsonValue:
     raise InvalidRequest(f"Model arg {name!r} must be {wanted}, got {value!r}")
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, own: Mapping[str, JsonValue]) -> str:
     if name == "max_retries":
         return (
             "Model arg 'max_retries': use GenerateConfig.max_retries; the SDK never retries here."
         )
     if name in ("responses_api", "background"):
         return f"Model arg {name!r}: this provider speaks chat completions only."
-    known = ", ".join(sorted((*_CLIENT_ARGS, *_BODY_ARGS, "client_timeout", "streaming")))
+    rest = ("client_timeout", "streaming", "strict_tools")
+    known = ", ".join(sorted({*_CLIENT_ARGS, *_BODY_ARGS, *rest, *own}))
     return f"Unknown model arg {name!r}. Known are {known}; others go in GenerateConfig.extra_body."

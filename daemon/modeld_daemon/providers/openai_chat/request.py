@@ -17,9 +17,12 @@ from modeld.types import (
 )
 
 from ...core.call import Call, Route
-from ..profiles import OpenAIProfile, dropped_parameters, sent_effort
+from ...core.estimate import estimate_tokens
+from ..profiles import OpenAIProfile, dropped_parameters
 from .messages import messages_to_wire
-from .options import Options, Quirks
+from .options import Options
+from .quirks import Quirks, effort_to_send
+from .shaping import CACHE_CONTROL, json_hint, mark_ends, merge_system
 
 __all__ = ["WireRequest", "build_request"]
 
@@ -39,6 +42,9 @@ _CONFIG_FIELDS = (
 )
 _UNKNOWN = ("top_k", "best_of", "reasoning_mode", "reasoning_summary")
 _RESERVED = ("stream", "stream_options")
+_EXPLICIT: JsonObject = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+_LEAST_CACHED = 1_024
+"""Tokens of the shortest prompt that is worth a mark of the cache."""
 
 
 @dataclass(slots=True)
@@ -60,25 +66,22 @@ def build_request(
 ) -> WireRequest:
     """The request that this call is."""
     config = call.config
-    request = WireRequest(
-        {
-            "model": route.model,
-            "messages": messages_to_wire(
-                call.messages,
-                quirks.system_role or profile.system_role,
-                config.reasoning_history,
-                cache_marks=profile.cache_marks,
-            ),
-        }
-    )
+    request = WireRequest({"model": route.model, "messages": _messages(call, profile, quirks)})
     body = request.body
-    body.update(options.body)
+    for name, value in options.body.items():
+        body[name] = dict(value) if isinstance(value, dict) else value
     _add_config(request, config, profile, quirks)
+    _add_thinking(request, config, profile, quirks)
+    if config.response_schema is not None:
+        body["response_format"] = _response_format(config.response_schema, quirks)
     if call.tools:
-        body["tools"] = [_tool(tool, quirks) for tool in call.tools]
-        body["tool_choice"] = _tool_choice(call.tool_choice, call.tools)
-        if config.parallel_tool_calls is not None:
+        strict = quirks.strict_tools if options.strict_tools is None else options.strict_tools
+        body["tools"] = [_tool(tool, quirks, strict) for tool in call.tools]
+        body["tool_choice"] = _possible_choice(request, call, quirks)
+        if config.parallel_tool_calls is not None and "parallel_tool_calls" not in quirks.dropped:
             body["parallel_tool_calls"] = config.parallel_tool_calls
+    if quirks.continued and call.messages[-1].role == "assistant":
+        body.update(quirks.continued)
     if config.extra_body:
         _add_extra(body, config.extra_body)
     if stream:
@@ -88,38 +91,88 @@ def build_request(
     return request
 
 
+def _messages(call: Call, profile: OpenAIProfile, quirks: Quirks) -> list[JsonObject]:
+    config = call.config
+    role = quirks.system_role or profile.system_role
+    mark = CACHE_CONTROL if quirks.cache_control else _EXPLICIT if profile.cache_marks else None
+    messages = messages_to_wire(call.messages, role, config.reasoning_history, cache_mark=mark)
+    if quirks.json_object and config.response_schema is not None:
+        hint = json_hint(config.response_schema.json_schema.to_dict())
+        messages = [{"role": role, "content": hint}, *messages]
+    if quirks.merged_system or quirks.json_object:
+        messages = merge_system(messages, role)
+    cached = quirks.cache_control and config.cache_prompt is not False
+    if cached and estimate_tokens(call.messages, call.tools) >= _LEAST_CACHED:
+        mark_ends(messages)
+    return messages
+
+
 def _add_config(
     request: WireRequest, config: GenerateConfig, profile: OpenAIProfile, quirks: Quirks
 ) -> None:
     body = request.body
     dropped = dropped_parameters(profile, config.reasoning_effort)
-    for name, wire_name in _CONFIG_FIELDS:
+    for name, wire_name in (*_CONFIG_FIELDS, *((name, name) for name in quirks.parameters)):
         value = getattr(config, name)
         if value is None:
             continue
         if name in dropped:
             model = body["model"]
             request.warnings.append(f"{model} is a reasoning model and takes no {name}: left out.")
+        elif name in quirks.dropped:
+            request.warnings.append(f"{body['model']} takes no {name} here: left out.")
         else:
             body[wire_name] = value
     max_tokens = config.max_tokens or quirks.default_max_tokens
     if max_tokens is not None:
         body[quirks.max_tokens_name or profile.max_tokens_name] = max_tokens
     if config.logit_bias is not None:
-        body["logit_bias"] = {str(token): bias for token, bias in config.logit_bias.items()}
-    effort = sent_effort(profile, config.reasoning_effort)
-    if effort is not None:
-        body["reasoning_effort"] = effort
-    if config.response_schema is not None:
-        body["response_format"] = _response_format(config.response_schema, quirks)
+        if "logit_bias" in quirks.dropped:
+            request.warnings.append(f"{body['model']} takes no logit_bias here: left out.")
+        else:
+            body["logit_bias"] = {str(token): bias for token, bias in config.logit_bias.items()}
     for name in _UNKNOWN:
-        if getattr(config, name) is not None:
+        if getattr(config, name) is not None and name not in quirks.parameters:
             request.warnings.append(f"Chat completions know no {name}: left out.")
     if config.modalities:
         request.warnings.append("Chat completions make no images: modalities left out.")
 
 
+def _add_thinking(
+    request: WireRequest, config: GenerateConfig, profile: OpenAIProfile, quirks: Quirks
+) -> None:
+    """How much the model shall think: as an effort, an object, or members of the server's own."""
+    body, asked = request.body, config.reasoning_effort
+    effort = effort_to_send(quirks.efforts, profile, asked)
+    if asked == "none" and quirks.no_thinking:
+        body.update(quirks.no_thinking)
+    elif quirks.reasoning_object:
+        said: JsonObject = {} if effort is None else {"effort": effort}
+        if config.reasoning_tokens is not None:
+            said = {"max_tokens": config.reasoning_tokens}  # one of the two
+        if said:
+            body["reasoning"] = {**body.get("reasoning", {}), **said}
+    elif effort is not None:
+        body["reasoning_effort"] = effort
+    elif asked not in (None, "none") and quirks.efforts is not None:
+        request.warnings.append(f"{body['model']} takes no reasoning_effort here: left out.")
+
+
+def _possible_choice(request: WireRequest, call: Call, quirks: Quirks) -> JsonValue:
+    choice = _tool_choice(call.tool_choice, call.tools)
+    thinks = call.config.reasoning_effort != "none"
+    if choice in ("auto", "none") or quirks.forced_tools == "always":
+        return choice
+    if quirks.forced_tools == "without thinking" and not thinks:
+        return choice
+    model = request.body["model"]
+    request.warnings.append(f"{model} cannot be made to call a tool here: tool_choice is auto.")
+    return "auto"
+
+
 def _response_format(schema: ResponseSchema, quirks: Quirks) -> JsonObject:
+    if quirks.json_object:
+        return {"type": "json_object"}
     wire: JsonObject = {"name": schema.name, "schema": _schema(schema.json_schema, quirks)}
     if schema.description is not None:
         wire["description"] = schema.description
@@ -128,7 +181,7 @@ def _response_format(schema: ResponseSchema, quirks: Quirks) -> JsonObject:
     return {"type": "json_schema", "json_schema": wire}
 
 
-def _tool(tool: ToolInfo, quirks: Quirks) -> JsonObject:
+def _tool(tool: ToolInfo, quirks: Quirks, strict: bool | None) -> JsonObject:
     """A function; or a custom tool, whose `options["custom"]` may hold the input's format.
 
     https://platform.openai.com/docs/guides/function-calling#custom-tools
@@ -142,7 +195,7 @@ def _tool(tool: ToolInfo, quirks: Quirks) -> JsonObject:
         "description": tool.description,
         "parameters": _schema(tool.parameters, quirks),
     }
-    strict = options.get("strict", quirks.strict_tools)
+    strict = options.get("strict", strict)
     if strict is not None:
         function["strict"] = strict
     return {"type": "function", "function": function}

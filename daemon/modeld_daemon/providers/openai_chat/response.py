@@ -39,13 +39,15 @@ from .internal import (
     TOOL_CALL_MEMBERS,
     thoughts_to_internal,
 )
+from .pages import cite_pages
 from .think import ThinkSplitter
 from .usage import unmodelled_usage, usage_from
 
 __all__ = ["call_id", "output_from"]
 
 _BODY_MEMBERS = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
-_CHOICE_MEMBERS = frozenset(("index", "message", "finish_reason", "logprobs"))
+# Perplexity repeats the delta, Together the text.
+_CHOICE_MEMBERS = frozenset(("index", "message", "finish_reason", "logprobs", "delta", "text"))
 _DETAIL_MEMBERS = frozenset(("finish_details", "content_filter_results"))
 _MESSAGE_MEMBERS = frozenset(
     (
@@ -72,6 +74,8 @@ def output_from(body: JsonObject, tools: Sequence[ToolInfo] = ()) -> ModelOutput
     for choice in wire_choices:
         choices.append(_choice(choice, model, response_id, tools))
         _keep(choice, _CHOICE_MEMBERS | _DETAIL_MEMBERS, metadata, "choices", choice.get("index"))
+    if choices and (body.get("search_results") or body.get("citations")):
+        cite_pages(choices[0].message, body)
     output = ModelOutput(model, choices, response_id=response_id)
     usage = body.get("usage")
     if usage:

@@ -98,8 +98,10 @@ class _ChoiceFold:
         for name, value in choice.items():
             if value is None or name == "index":
                 continue
-            if name in ("delta", "message"):
+            if name == "delta" or (name == "message" and choice.get("delta") is None):
                 self._delta(value)
+            elif name == "message":  # Perplexity: all that was said, beside what is new
+                continue
             elif name == "finish_reason":
                 self.finish_reason = value
             elif name == "logprobs":

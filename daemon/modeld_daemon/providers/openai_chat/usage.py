@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modeld.types import JsonObject, ModelUsage
+from modeld.types import JsonObject, JsonValue, ModelUsage
 
 __all__ = ["unmodelled_usage", "usage_from"]
 
@@ -35,8 +35,13 @@ def usage_from(wire: JsonObject) -> ModelUsage:
         input_tokens_cache_read=read,
         input_tokens_cache_write=written,
         reasoning_tokens=(wire.get("completion_tokens_details") or {}).get("reasoning_tokens"),
-        total_cost=wire.get("cost"),
+        total_cost=_cost(wire.get("cost")),
     )
+
+
+def _cost(wire: JsonValue) -> float | None:
+    """OpenRouter tells a number, Perplexity its parts and their sum."""
+    return wire.get("total_cost") if isinstance(wire, dict) else wire
 
 
 def unmodelled_usage(wire: JsonObject) -> JsonObject:

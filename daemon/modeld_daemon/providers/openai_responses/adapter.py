@@ -33,7 +33,7 @@ _MISSING = (404, 405, 501)
 def build(row: Row, connection: Connection, shared: object = None) -> OpenAIResponses:  # noqa: ARG001
     """Makes the provider; nothing is sent and no SDK client is built yet."""
     require_key(row, connection)
-    options = read_responses_options(connection.args, connection.environment)
+    options = read_responses_options(connection.args, connection.environment, row.quirks)
     return OpenAIResponses(row, options, OpenAISdk(row, connection, options.shared.client))
 
 
@@ -49,7 +49,6 @@ class OpenAIResponses:
     def __init__(self, row: Row, options: ResponsesOptions, sdk: OpenAISdk) -> None:
         self._row = row
         self._options = options
-        self._quirks = read_responses_quirks(row.quirks)
         self._counts = True
         self._warned: set[str] = set()
         self.sdk = sdk
@@ -96,7 +95,8 @@ class OpenAIResponses:
         await self.sdk.aclose()
 
     def _request(self, call: Call, route: Route, *, stream: bool) -> WireRequest:
-        return build_request(call, route, options=self._options, quirks=self._quirks, stream=stream)
+        quirks = read_responses_quirks(self._row.quirks, route.model)
+        return build_request(call, route, options=self._options, quirks=quirks, stream=stream)
 
     def _warn(self, request: WireRequest, output: ModelOutput) -> None:
         """To the caller with each output, to the log once."""

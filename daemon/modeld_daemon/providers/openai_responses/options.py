@@ -10,6 +10,7 @@ from modeld.types import JsonValue
 
 from ...core.ports import Connection, Row
 from ..openai_chat.options import Options, read_options, require_key
+from ..openai_chat.quirks import Efforts, quirks_of_model
 
 __all__ = [
     "RESPONSES_ARGS",
@@ -51,16 +52,22 @@ class ResponsesQuirks:
     """
     system_role: str | None = None
     """The role of system messages, whatever the model's profile says."""
+    efforts: Efforts | None = None
+    """None leaves efforts to the model's profile."""
+    native: str = "openai"
+    """The member of a tool's options that makes it the server's own."""
 
 
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail. Imports no SDK."""
     require_key(row, connection)
-    read_responses_options(connection.args, connection.environment)
+    read_responses_options(connection.args, connection.environment, row.quirks)
 
 
 def read_responses_options(
-    args: Mapping[str, JsonValue], environment: Mapping[str, str]
+    args: Mapping[str, JsonValue],
+    environment: Mapping[str, str],
+    quirks: Mapping[str, JsonValue] | None = None,
 ) -> ResponsesOptions:
     """The options that model args ask for; `InvalidRequest` names what is wrong."""
     said: dict[str, bool] = {}
@@ -72,7 +79,7 @@ def read_responses_options(
             said[name] = value
         elif value is not None and not (name == "responses_phase" and value == "auto"):
             raise InvalidRequest(f"Model arg {name!r} must be true or false, got {value!r}")
-    shared = read_options(rest, environment)
+    shared = read_options(rest, environment, quirks)
     store = said.get("responses_store")
     if store is None:
         store = shared.body.get("store")
@@ -85,8 +92,9 @@ def read_responses_options(
     )
 
 
-def read_responses_quirks(quirks: Mapping[str, JsonValue]) -> ResponsesQuirks:
-    """The quirks of a row; those of other dialects' concern are not read."""
+def read_responses_quirks(quirks: Mapping[str, JsonValue], model: str = "") -> ResponsesQuirks:
+    """The quirks of a row and model; those of other dialects' concern are not read."""
     known = ResponsesQuirks.__dataclass_fields__
-    said = {name: value for name, value in quirks.items() if name in known and value is not None}
+    mine = quirks_of_model(quirks, model)
+    said = {name: value for name, value in mine.items() if name in known and value is not None}
     return ResponsesQuirks(**said)

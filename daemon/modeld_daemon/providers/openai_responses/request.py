@@ -11,7 +11,8 @@ from modeld.errors import InvalidRequest
 from modeld.types import GenerateConfig, JsonObject, ResponseSchema
 
 from ...core.call import Call, Route
-from ..profiles import OpenAIProfile, dropped_parameters, openai_profile, sent_effort
+from ..openai_chat.quirks import effort_to_send
+from ..profiles import OpenAIProfile, dropped_parameters, openai_profile
 from .messages import messages_to_input
 from .options import ResponsesOptions, ResponsesQuirks
 from .profile import ResponsesProfile, responses_profile
@@ -69,7 +70,7 @@ def build_request(
     request = WireRequest({"model": route.model, "input": items})
     body = request.body
     body.update(options.shared.body)
-    _add_parameters(request, config, profile)
+    _add_parameters(request, config, profile, quirks)
     _add_tools(body, call, quirks)
     if serving.truncates:
         body["truncation"] = "auto"
@@ -86,7 +87,9 @@ def count_body(body: JsonObject) -> JsonObject:
     return {name: body[name] for name in _COUNTED if name in body}
 
 
-def _add_parameters(request: WireRequest, config: GenerateConfig, profile: OpenAIProfile) -> None:
+def _add_parameters(
+    request: WireRequest, config: GenerateConfig, profile: OpenAIProfile, quirks: ResponsesQuirks
+) -> None:
     body = request.body
     dropped = dropped_parameters(profile, config.reasoning_effort)
     for name, wire_name in _PARAMETERS:
@@ -104,7 +107,7 @@ def _add_parameters(request: WireRequest, config: GenerateConfig, profile: OpenA
             request.warnings.append(f"The Responses API knows no {name}: left out.")
     if config.logprobs and "logprobs" not in dropped:
         body["include"] = [_LOGPROBS]
-    reasoning = _reasoning(config, profile)
+    reasoning = {**body.get("reasoning", {}), **_reasoning(config, profile, quirks)}
     if reasoning:
         body["reasoning"] = reasoning
     text: JsonObject = {}
@@ -116,9 +119,11 @@ def _add_parameters(request: WireRequest, config: GenerateConfig, profile: OpenA
         body["text"] = text
 
 
-def _reasoning(config: GenerateConfig, profile: OpenAIProfile) -> JsonObject:
+def _reasoning(
+    config: GenerateConfig, profile: OpenAIProfile, quirks: ResponsesQuirks
+) -> JsonObject:
     reasoning: JsonObject = {}
-    effort = sent_effort(profile, config.reasoning_effort)
+    effort = effort_to_send(quirks.efforts, profile, config.reasoning_effort)
     if effort is not None:
         reasoning["effort"] = effort
     if config.reasoning_summary not in (None, "none"):

@@ -34,14 +34,14 @@ _FUNCTION_MEMBERS = ("strict", "defer_loading", "allowed_callers", "output_schem
 _COMPUTERS = ("computer", "computer_use_preview")
 
 
-def native_tool(tool: ToolInfo) -> JsonObject | None:
-    """The tool as OpenAI's own, or None where it is a function or a custom tool of the caller's.
+def native_tool(tool: ToolInfo, server: str = "openai") -> JsonObject | None:
+    """The tool as the server's own, or None where it is a function or a custom tool of the caller's.
 
-    `options["openai"]` is the tool as the API writes it; its type may be left out where the tool
-    has the name of a well-known one.
+    `options["openai"]`, or of another server that speaks this dialect, is the tool as the API
+    writes it; its type may be left out where the tool has the name of a well-known one.
     """
     options = tool.options or {}
-    said = options.get("openai")
+    said = options.get(server)
     if said is not None and said is not False:
         wire = dict(_NATIVE.get(tool.name, {}))
         if isinstance(said, dict):
@@ -80,7 +80,7 @@ def uses_computer(tools: Sequence[JsonObject]) -> bool:
 
 def tool_to_wire(tool: ToolInfo, quirks: ResponsesQuirks) -> JsonObject:
     """A tool of the request."""
-    native = native_tool(tool)
+    native = native_tool(tool, quirks.native)
     if native is not None:
         return native
     options = tool.options or {}
