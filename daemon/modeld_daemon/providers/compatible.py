@@ -114,6 +114,7 @@ _HOSTED = (
         quirks={
             **_CHAT,
             "url_path": "/openai/v1",
+            "native": "groq",
             "default_max_tokens": 2048,
             "max_tokens_name": "max_completion_tokens",
             "efforts": _THREE,
@@ -130,7 +131,7 @@ _HOSTED = (
         base_url_variables=("HF_INFERENCE_PROVIDERS_BASE_URL",),
         packages=("openai",),
         extra="daemon",
-        quirks={**_CHAT, "max_tokens_name": "max_tokens", "stream_above": 0},
+        quirks={**_CHAT, "max_tokens_name": "max_tokens", "efforts": {}, "stream_above": 0},
     ),
     # https://platform.moonshot.ai/docs/api/chat
     Row(
@@ -173,6 +174,7 @@ _HOSTED = (
         quirks={
             **_CHAT,
             "parameters": ("top_k",),
+            "native": "openrouter",
             "merged_system": True,
             "reasoning_object": True,
             "efforts": {"none": None, "max": "xhigh"},
@@ -183,7 +185,8 @@ _HOSTED = (
                 "plugins": ("list", "plugins"),
                 "reasoning_enabled": ("bool", "reasoning.enabled"),
             },
-            "models": ({"match": "^~?anthropic/", "cache_control": True},),
+            "cache_control": True,
+            "models": ({"match": "^~?anthropic/", "cache_ends": True},),
         },
     ),
     # https://docs.perplexity.ai/api-reference/chat-completions-post
@@ -234,6 +237,7 @@ _HOSTED = (
             "default_max_tokens": 2048,
             "max_tokens_name": "max_tokens",
             "parameters": ("top_k",),
+            "counted_logprobs": True,
             "efforts": {"none": None},
             "models": ({"match": "gpt-oss", "efforts": _THREE},),
         },
@@ -256,6 +260,7 @@ _SERVERS = (
             **_CHAT,
             "max_tokens_name": "max_tokens",
             "parameters": ("top_k",),
+            "efforts": {},
             "lists_models": True,
         },
     ),
@@ -291,6 +296,7 @@ _SERVERS = (
         quirks={
             **_CHAT,
             "parameters": ("top_k",),
+            "efforts": {},
             "continued": {"continue_final_message": True},
             "lists_models": True,
         },
@@ -309,6 +315,7 @@ _SERVERS = (
         quirks={
             **_CHAT,
             "parameters": ("top_k",),
+            "efforts": {},
             "continued": {"add_generation_prompt": False, "continue_final_message": True},
             "lists_models": True,
         },
@@ -325,7 +332,7 @@ _ANY = Row(
     packages=("openai",),
     extra="daemon",
     per_service=True,
-    quirks=_CHAT,
+    quirks={**_CHAT, "efforts": {}},
 )
 
 COMPATIBLE: tuple[Row, ...] = (*_HOSTED, *_SERVERS, _ANY)

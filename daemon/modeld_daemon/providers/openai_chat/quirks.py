@@ -28,6 +28,8 @@ class Quirks:
     # -- what is sent
     strict_tools: bool | None = None
     """What every function tool says for `strict`; None says nothing."""
+    native: str | None = None
+    """The member of a tool's options that is one of the server's own tools, as its API has it."""
     plain_schema: bool = False
     """Leave out the JSON Schema keywords that not every server knows."""
     json_object: bool = False
@@ -41,8 +43,12 @@ class Quirks:
     """Neighbouring system messages are put into one."""
     cache_control: bool = False
     """Whether a mark in the text says up to where the prompt is cached, as Anthropic has it."""
+    cache_ends: bool = False
+    """Whether nothing is cached without such marks, so that the ends of turns are marked."""
     parameters: tuple[str, ...] = ()
     """Fields of `GenerateConfig` that this server knows by their own name and OpenAI does not."""
+    counted_logprobs: bool = False
+    """Whether `logprobs` is the number of likely tokens, not whether there are any."""
     dropped: tuple[str, ...] = ()
     """Fields of `GenerateConfig` that the server refuses; they are left out with a warning."""
     efforts: Efforts | None = None

@@ -101,7 +101,7 @@ def _messages(call: Call, profile: OpenAIProfile, quirks: Quirks) -> list[JsonOb
         messages = [{"role": role, "content": hint}, *messages]
     if quirks.merged_system or quirks.json_object:
         messages = merge_system(messages, role)
-    cached = quirks.cache_control and config.cache_prompt is not False
+    cached = quirks.cache_ends and config.cache_prompt is not False
     if cached and estimate_tokens(call.messages, call.tools) >= _LEAST_CACHED:
         mark_ends(messages)
     return messages
@@ -123,6 +123,8 @@ def _add_config(
             request.warnings.append(f"{body['model']} takes no {name} here: left out.")
         else:
             body[wire_name] = value
+    if quirks.counted_logprobs and body.pop("logprobs", None):
+        body["logprobs"] = body.pop("top_logprobs", None) or 1
     max_tokens = config.max_tokens or quirks.default_max_tokens
     if max_tokens is not None:
         body[quirks.max_tokens_name or profile.max_tokens_name] = max_tokens
@@ -187,6 +189,9 @@ def _tool(tool: ToolInfo, quirks: Quirks, strict: bool | None) -> JsonObject:
     https://platform.openai.com/docs/guides/function-calling#custom-tools
     """
     options = tool.options or {}
+    native = options.get(quirks.native) if quirks.native else None
+    if isinstance(native, dict) and "type" in native:
+        return native
     if "custom" in options:
         custom = {"name": tool.name, "description": tool.description, **(options["custom"] or {})}
         return {"type": "custom", "custom": custom}

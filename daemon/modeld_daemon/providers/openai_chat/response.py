@@ -19,18 +19,16 @@ from modeld.types import (
     ContentText,
     JsonObject,
     JsonValue,
-    Logprob,
-    Logprobs,
     ModelOutput,
     StopCategory,
     StopDetails,
     ToolCall,
     ToolInfo,
-    TopLogprob,
     UrlCitation,
     as_stop_reason,
 )
 
+from ..http.jsontext import dumps
 from ..tool_arguments import parse_tool_call
 from .internal import (
     AUDIO_TRANSCRIPT,
@@ -39,6 +37,7 @@ from .internal import (
     TOOL_CALL_MEMBERS,
     thoughts_to_internal,
 )
+from .logprobs import logprobs_from
 from .pages import cite_pages
 from .think import ThinkSplitter
 from .usage import unmodelled_usage, usage_from
@@ -118,13 +117,13 @@ def _choice(
             content = only.text
     said = ChatMessageAssistant(content, source="generate", tool_calls=calls or None, model=model)
     reason = wire.get("finish_reason") or (wire.get("finish_details") or {}).get("type")
-    choice = ChatCompletionChoice(said, as_stop_reason(reason))
+    choice = ChatCompletionChoice(said, as_stop_reason(reason or ("tool_calls" if calls else None)))
     for name in _DETAIL_MEMBERS:
         if wire.get(name):
             _add_stop_details(choice, name, wire[name])
     logprobs = wire.get("logprobs")
     if logprobs:
-        choice.logprobs = _logprobs(logprobs)
+        choice.logprobs = logprobs_from(logprobs)
     return choice
 
 
@@ -138,10 +137,12 @@ def _content(message: JsonObject) -> list[Content]:
         parts.extend(_text_parts(text, message.get("annotations")))
     elif isinstance(text, list):
         parts.extend(_listed_part(part) for part in text)
+    elif isinstance(text, dict):  # Cloudflare's answer to a schema
+        parts.append(ContentText(dumps(text).decode()))
     if message.get("refusal"):
         parts.append(ContentText(message["refusal"], refusal=True))
     audio = message.get("audio")
-    if audio:
+    if audio and any(audio.values()):
         if audio.get("transcript") and not text:
             transcript = {"source": AUDIO_TRANSCRIPT}
             parts.append(ContentText(audio["transcript"], internal=transcript))
@@ -230,13 +231,13 @@ def _tool_calls(
     wire_calls = message.get("tool_calls")
     if not wire_calls:
         function = message.get("function_call")  # the API before tools
-        wire_calls = [{"function": function}] if function else []
+        wire_calls = [{"function": function}] if function and function.get("name") else []
     calls = []
     members: JsonObject = {}
     for index, wire in enumerate(wire_calls):
         id = wire.get("id") or call_id(response_id, index)
         custom = wire.get("custom")
-        if custom:
+        if custom and custom.get("name"):  # Snowflake has an empty one in every call
             said = {"input": custom.get("input") or ""}
             calls.append(ToolCall(id, custom["name"], said, type="custom"))
         else:
@@ -250,28 +251,6 @@ def _tool_calls(
         if rest:
             members[id] = rest
     return calls, members
-
-
-def _logprobs(wire: JsonObject) -> Logprobs | None:
-    """Of the answer, or of the refusal where that is what the model said."""
-    tokens = wire.get("content") or wire.get("refusal")
-    if not isinstance(tokens, list):
-        return None
-    return Logprobs(
-        [
-            Logprob(
-                token["token"],
-                token["logprob"],
-                token.get("bytes"),
-                [
-                    TopLogprob(top["token"], top["logprob"], top.get("bytes"))
-                    for top in token.get("top_logprobs") or ()
-                ]
-                or None,
-            )
-            for token in tokens
-        ]
-    )
 
 
 def _add_stop_details(choice: ChatCompletionChoice, name: str, wire: JsonObject) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from modeld.types import JsonObject, JsonValue
 
 from ...core.ports import Sink
+from ..http.jsontext import dumps
 from .internal import REASONING_FIELDS
 from .response import call_id
 from .think import ThinkSplitter
@@ -104,7 +105,7 @@ class _ChoiceFold:
                 continue
             elif name == "finish_reason":
                 self.finish_reason = value
-            elif name == "logprobs":
+            elif name == "logprobs" and isinstance(value, dict):
                 for kind, tokens in value.items():
                     if tokens:
                         self._logprobs.setdefault(kind, []).extend(tokens)
@@ -137,6 +138,8 @@ class _ChoiceFold:
                 continue
             if name == "content" and isinstance(value, str):
                 self._add_text(value)
+            elif name == "content" and isinstance(value, dict):  # Cloudflare's answer to a schema
+                self._add_text(dumps(value).decode())
             elif name == "tool_calls":
                 for call in value:
                     self._add_call(call)
@@ -225,7 +228,7 @@ class _CallFold:
             self.id, self.given = delta["id"], True
         for name, value in delta.items():
             if name in ("function", "custom"):
-                if value:
+                if value and any(value.values()):
                     self._kind = name
             elif name not in ("id", "index", "type") and value is not None:
                 self._rest[name] = _merge(self._rest.get(name), value, name)
