@@ -10,6 +10,7 @@ from modeld.types import (
 )
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
+from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai_chat.adapter import build
 from tests.fakes.recorded_openai import (
     Recorded,
@@ -51,10 +52,15 @@ def make_call(recorded: Recorded) -> Call:
     )
 
 
-async def play(base_url: str, call: Call, model: str, sink: Deltas | None) -> ModelOutput:
-    provider = build(ROW, Connection(f"{base_url}/v1", "test-key"))
+async def play(
+    base_url: str, call: Call, model: str, sink: Deltas | None, row: Row = ROW
+) -> ModelOutput:
+    """The output through chat completions; streams are asked for when somebody listens."""
+    args = {"responses_api": False, "streaming": sink is not None}
+    connection = Connection(f"{base_url}/v1", "test-key", args)
+    provider = build(row, connection) if row is ROW else build_openai(row, connection)
     try:
-        route = Route("openai", model, Account("openai", base_url, "f"))
+        route = Route(row.name, model, Account(row.name, base_url, "f"))
         return await provider.generate(call, route, sink)
     finally:
         await provider.aclose()

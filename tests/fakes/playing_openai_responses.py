@@ -12,6 +12,8 @@ from typing import Any
 from modeld.types import ModelOutput
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
+from modeld_daemon.providers.openai.adapter import OpenAI
+from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai_responses.adapter import OpenAIResponses, build
 from tests.fakes.playing_openai import Deltas
 
@@ -20,8 +22,13 @@ ROW = Row(
 )
 
 
-def provider(base_url: str, args: Mapping[str, Any] | None = None) -> OpenAIResponses:
-    return build(ROW, Connection(f"{base_url}/v1", "test-key", args or {}))
+def provider(
+    base_url: str, args: Mapping[str, Any] | None = None, row: Row = ROW
+) -> OpenAIResponses | OpenAI:
+    if row is ROW:
+        return build(ROW, Connection(f"{base_url}/v1", "test-key", args or {}))
+    said = {"responses_api": True, **(args or {})}
+    return build_openai(row, Connection(f"{base_url}/v1", "test-key", said))
 
 
 def route(model: str) -> Route:
@@ -34,8 +41,9 @@ async def play(
     model: str,
     sink: Deltas | None = None,
     args: Mapping[str, Any] | None = None,
+    row: Row = ROW,
 ) -> ModelOutput:
-    made = provider(base_url, args)
+    made = provider(base_url, args, row)
     try:
         return await made.generate(call, route(model), sink)
     finally:

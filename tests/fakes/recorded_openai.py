@@ -22,9 +22,12 @@ from modeld.types import (
     ChatMessageUser,
     Content,
     ContentAudio,
+    ContentData,
     ContentDocument,
     ContentImage,
+    ContentReasoning,
     ContentText,
+    ContentVideo,
     GenerateConfig,
     JSONSchema,
     ResponseSchema,
@@ -36,6 +39,10 @@ from modeld.types import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+# Members of a tool's options by which it is the server's own.
+NATIVE = ("openrouter", "groq")
+# Members of a message that modeld's values have no place for.
+LOST_MEMBERS = ("images",)
 SCHEMA_WORDS = frozenset(JSONSchema.__dataclass_fields__)
 
 
@@ -126,7 +133,9 @@ def _tool_choice(wire: Any) -> ToolChoice:
 
 def _response_schema(wire: dict[str, Any], lost: list[str]) -> ResponseSchema:
     schema = JSONSchema.from_dict(expressible(wire["schema"], lost))
-    return ResponseSchema(wire["name"], schema, wire.get("description"), wire.get("strict"))
+    return ResponseSchema(
+        wire.get("name", "answer"), schema, wire.get("description"), wire.get("strict")
+    )
 
 
 def _tool(wire: dict[str, Any], lost: list[str]) -> ToolInfo:
@@ -134,6 +143,8 @@ def _tool(wire: dict[str, Any], lost: list[str]) -> ToolInfo:
         custom = dict(wire["custom"])
         name, description = custom.pop("name"), custom.pop("description", "")
         return ToolInfo(name, description, options={"custom": custom})
+    if wire["type"] != "function":
+        return ToolInfo(f"native {wire['type']}", "", options=dict.fromkeys(NATIVE, wire))
     function = wire["function"]
     schema = expressible(function.get("parameters") or {}, lost)
     parameters = ToolParams.from_dict(
@@ -164,7 +175,8 @@ def expressible(schema: Any, lost: list[str]) -> Any:
 def _message(wire: dict[str, Any], lost: list[str]) -> ChatMessage:
     if wire.get("name") and wire["role"] != "tool":
         lost.append("message name")
-    content = _content(wire.get("content"))
+    content = _content(wire.get("content"), lost)
+    lost += [f"message member {name}" for name in wire.keys() & set(LOST_MEMBERS)]
     match wire["role"]:
         case "system" | "developer":
             return ChatMessageSystem(content)
@@ -174,21 +186,40 @@ def _message(wire: dict[str, Any], lost: list[str]) -> ChatMessage:
             return ChatMessageTool(
                 content, tool_call_id=wire["tool_call_id"], function=wire.get("name")
             )
+    return _said(wire, content)
+
+
+def _said(wire: dict[str, Any], content: str | list[Content]) -> ChatMessage:
+    """An assistant's message, with its thoughts where they had been."""
     calls = []
     for call in wire.get("tool_calls") or []:
         function = call["function"]
         calls.append(ToolCall(call["id"], function["name"], json.loads(function["arguments"])))
+    thoughts: list[Content] = [
+        ContentReasoning(wire[name], internal={"source": name})
+        for name in ("reasoning_content", "reasoning")
+        if wire.get(name)
+    ]
+    if wire.get("reasoning_details"):
+        internal = {"source": "reasoning_details", "details": wire["reasoning_details"]}
+        thoughts.append(ContentReasoning("", internal=internal))
+    if thoughts:
+        told = [ContentText(content)] if isinstance(content, str) and content else content or []
+        content = [*thoughts, *told]  # type: ignore[list-item]
     return ChatMessageAssistant(content, tool_calls=calls or None)
 
 
-def _content(wire: Any) -> str | list[Content]:
+def _content(wire: Any, lost: list[str]) -> str | list[Content]:
     if wire is None or isinstance(wire, str):
         return wire or ""
     parts: list[Content] = []
     for part in wire:
         match part["type"]:
             case "text":
-                parts.append(ContentText(part["text"]))
+                mark = part.get("cache_control")
+                if mark and mark.get("ttl"):
+                    lost.append("how long the cache is kept")
+                parts.append(ContentText(part["text"], cache_breakpoint=bool(mark) or None))
             case "image_url":
                 image = part["image_url"]
                 image = {"url": image} if isinstance(image, str) else image  # an old spelling
@@ -199,7 +230,12 @@ def _content(wire: Any) -> str | list[Content]:
                 parts.append(ContentAudio(uri, format=audio["format"]))
             case "file":
                 file = part["file"]
-                parts.append(ContentDocument(file["file_data"], filename=file["filename"]))
+                name = file.get("filename") or "document.pdf"
+                parts.append(ContentDocument(file["file_data"], filename=name))
+            case "video_url":
+                parts.append(ContentVideo(part["video_url"]["url"], format="mp4"))
+            case "file_url":
+                parts.append(ContentData(part))
             case other:
                 raise AssertionError(f"no value for a part of type {other!r}")
     return parts
@@ -222,6 +258,7 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
     schema = out.get("response_format")
     if isinstance(schema, dict) and schema.get("type") == "json_schema":
         wire = {k: v for k, v in schema["json_schema"].items() if v is not None}
+        wire.setdefault("name", "answer")
         wire["schema"] = _normal_schema(wire["schema"], top=False)
         out["response_format"] = {"type": "json_schema", "json_schema": wire}
     out["messages"] = [_normal_message(message) for message in body["messages"]]
@@ -235,7 +272,7 @@ def _normal_message(wire: dict[str, Any]) -> dict[str, Any]:
     role = "system" if role == "developer" else role
     out: dict[str, Any] = {"role": role}
     for name, value in wire.items():
-        if name in ("role", "name", "annotations", "content") or not value:
+        if name in ("role", "name", "annotations", "content", *LOST_MEMBERS) or not value:
             continue
         out[name] = [_normal_call(call) for call in value] if name == "tool_calls" else value
     content = wire.get("content")
@@ -256,6 +293,10 @@ def _normal_call(wire: dict[str, Any]) -> dict[str, Any]:
 
 
 def _normal_part(part: dict[str, Any]) -> dict[str, Any]:
+    if part.get("cache_control"):
+        return {**part, "cache_control": {"type": "ephemeral"}}
+    if part["type"] == "file":
+        return {"type": "file", "file": {"filename": "document.pdf", **part["file"]}}
     if part["type"] != "image_url":
         return part
     image = part["image_url"]
@@ -266,7 +307,7 @@ def _normal_part(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _normal_tool(wire: dict[str, Any]) -> dict[str, Any]:
-    if wire["type"] == "custom":
+    if wire["type"] != "function":
         return wire
     function = {k: v for k, v in wire["function"].items() if v not in (None, "")}
     function["parameters"] = _normal_schema(function.get("parameters") or {}, top=True)

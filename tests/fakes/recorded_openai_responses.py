@@ -108,7 +108,7 @@ def _tool(wire: dict[str, Any], index: int, lost: list[str]) -> ToolInfo:
     if wire["type"] == "custom":
         return ToolInfo(wire["name"], wire.get("description", ""), options={"custom": rest})
     if wire["type"] != "function":
-        return ToolInfo(f"native_{index}", "", options={"openai": wire})
+        return ToolInfo(f"native_{index}", "", options={"openai": wire, "grok": wire})
     schema = expressible(wire.get("parameters") or {}, lost)
     known = {k: v for k, v in schema.items() if k in ToolParams.__dataclass_fields__}
     options = {k: v for k, v in rest.items() if k != "parameters" and v is not None}

@@ -1,9 +1,8 @@
-"""Every recorded chat completion, played again through the adapter."""
+"""Every recorded chat completion, played again through the row of its provider."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections import Counter
@@ -15,43 +14,46 @@ import pytest
 from modeld.errors import (
     AuthenticationError,
     InvalidRequest,
+    ModeldError,
     ModelNotFound,
+    RateLimited,
 )
-from modeld.types import (
-    ChatMessageAssistant,
-    ContentReasoning,
-    ContentText,
-    ModelOutput,
-    as_stop_reason,
-)
-from modeld_daemon.providers.profiles import openai_profile
+from modeld.types import ModelOutput
+from modeld_daemon.core.ports import Row
+from tests.fakes.checking_openai import answer_of, body_of, check_deltas, check_output, error_of
 from tests.fakes.playing_openai import Deltas, make_call, play
 from tests.fakes.recorded_openai import (
+    Recorded,
     normal,
     recorded_call,
     recorded_cases,
     recordings_folder,
     replay_module,
 )
+from tests.fakes.recorded_rows import CHAT_ROWS, expected, row_of
 
-API = "openai.chat"
-CASES = {case["id"]: case for case in recorded_cases(API)}
-STREAMED = [
-    name for name, case in CASES.items() if any("sse" in e["response"] for e in case["exchanges"])
-]
-ERRORS = {400: InvalidRequest, 401: AuthenticationError, 404: ModelNotFound}
+CASES = {case["id"]: case for api in CHAT_ROWS for case in recorded_cases(api)}
+ERRORS: dict[int, type[ModeldError]] = {
+    400: InvalidRequest,
+    401: AuthenticationError,
+    404: ModelNotFound,
+    429: RateLimited,
+}
+REASONING = ("reasoning_content", "reasoning", "reasoning_details")
+TOO_LONG = ("context length", "too long")
 
 pytestmark = pytest.mark.skipif(
     not CASES, reason=f"no recorded traffic at {recordings_folder()}: set MODELD_RECORDINGS"
 )
-tried: Counter[str] = Counter()
-passed: Counter[str] = Counter()
+tried: Counter[tuple[str, str]] = Counter()
+passed: Counter[tuple[str, str]] = Counter()
 
 
 @pytest.fixture(scope="module")
 def replay() -> Iterator[Any]:
     module = replay_module()
-    with module.ThreadedReplayServer([recordings_folder() / API]) as server:
+    folders = [recordings_folder() / api for api in CHAT_ROWS]
+    with module.ThreadedReplayServer([f for f in folders if f.exists()]) as server:
         yield server
         time.sleep(0.1)  # the server closes its ends of the connections
 
@@ -60,8 +62,11 @@ def replay() -> Iterator[Any]:
 def table(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if tried and not hasattr(request.config, "workerinput"):
-        lines = [f"{'feature of openai.chat':24} passed/total"]
-        lines += [f"{name:24} {passed[name]:3}/{tried[name]}" for name in sorted(tried)]
+        lines = [f"{'feature':24} passed/total"]
+        for api in sorted({api for api, _ in tried}):
+            lines.append(f"{api} ({CHAT_ROWS[api]}):")
+            names = sorted(name for at, name in tried if at == api)
+            lines += [f"  {n:22} {passed[api, n]:3}/{tried[api, n]}" for n in names]
         print("\n" + "\n".join(lines), file=sys.__stdout__)
 
 
@@ -71,148 +76,65 @@ def table(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize("name", CASES)
 def test_a_recorded_case_is_sent_and_read_as_recorded(name, replay):
     case = CASES[name]
-    tried.update([*case["features"], "all"])
-    for index, exchange in enumerate(case["exchanges"]):
-        play_exchange(replay, name, index, exchange)
-    passed.update([*case["features"], "all"])
+    features = [(case["api"], feature) for feature in [*case["features"], "all"]]
+    tried.update(features)
+    for index in range(len(case["exchanges"])):
+        play_exchange(replay, case, index)
+    passed.update(features)
 
 
-def play_exchange(replay: Any, name: str, index: int, exchange: dict[str, Any]) -> None:
-    body, response = exchange["request"]["body"], exchange["response"]
+def play_exchange(replay: Any, case: dict[str, Any], index: int) -> None:
+    body, response = (case["exchanges"][index][part] for part in ("request", "response"))
+    body = body["body"]
+    row, model = row_of(CHAT_ROWS[case["api"]]), model_of(case, index)
     recorded = recorded_call(body)
     sink = Deltas() if recorded.stream else None
-    base_url = replay.base_url(f"{name}@{index}")
-    call = make_call(recorded)
-    if response["status"] >= 400:
-        with pytest.raises(ERRORS[response["status"]]) as caught:
-            asyncio.run(play(base_url, call, body["model"], sink))
-        assert caught.value.status == response["status"]
-        message = response["body"]["error"]["message"]
-        assert caught.value.message[:20] == message[:20]
-        check_request(replay.requests[-1]["body"], body)
+    if error_of(response):
+        check_failure(replay, case, index, recorded, response)
+    else:
+        output = asked(replay, case, index, recorded, sink)
+        check_output(output, body_of(response))
+        if sink is not None:
+            check_deltas(sink, output)
+    check_request(replay.requests[-1]["body"], {"model": model, **body}, row, model)
+
+
+def asked(
+    replay: Any, case: dict[str, Any], index: int, recorded: Recorded, sink: Deltas | None
+) -> ModelOutput:
+    """The answer to one exchange of a case."""
+    recorded.config.cache_prompt = False  # marks are the caller's only
+    base_url = replay.base_url(f"{case['id']}@{index}")
+    row, model = row_of(CHAT_ROWS[case["api"]]), model_of(case, index)
+    return asyncio.run(play(base_url, make_call(recorded), model, sink, row))
+
+
+def model_of(case: dict[str, Any], index: int) -> str:
+    """The model of a request; Azure has it in the URL."""
+    model: str = case["exchanges"][index]["request"]["body"].get("model") or case["model"]
+    return model
+
+
+def check_failure(
+    replay: Any, case: dict[str, Any], index: int, recorded: Recorded, response: dict[str, Any]
+) -> None:
+    message = error_of(response)["message"]
+    sink = Deltas() if recorded.stream else None
+    if response["status"] == 400 and any(words in message for words in TOO_LONG):
+        output = asked(replay, case, index, recorded, sink)
+        assert (output.stop_reason, output.error) == ("model_length", message)
         return
-    output = asyncio.run(play(base_url, call, body["model"], sink))
-    check_request(replay.requests[-1]["body"], body)
-    wire = folded(response["sse"]) if "sse" in response else response["body"]
-    check_output(output, wire)
-    if sink is not None:
-        check_deltas(sink, output)
+    with pytest.raises(ERRORS.get(response["status"], InvalidRequest)) as caught:
+        asked(replay, case, index, recorded, sink)
+    if "sse" not in response:
+        assert caught.value.status == response["status"]
+    assert caught.value.message[:20] == message[:20]
 
 
-def check_request(sent: dict[str, Any], recorded: dict[str, Any]) -> None:
-    wanted, got = normal(recorded), normal(sent)
-    profile = openai_profile(recorded["model"])
-    for name in profile.dropped:  # left out with a warning
-        wanted.pop(name, None)
-    if profile.system_role == "user":
-        for message in wanted["messages"]:
-            message["role"] = "user" if message["role"] == "system" else message["role"]
-    assert got == wanted
+def check_request(sent: dict[str, Any], recorded: dict[str, Any], row: Row, model: str) -> None:
+    assert normal(sent) == expected(normal(recorded), row, model)
     if sent.get("stream"):
         assert sent["stream_options"] == {"include_usage": True}
-
-
-def check_output(output: ModelOutput, wire: dict[str, Any]) -> None:
-    assert output.model == wire["model"]
-    assert output.response_id == wire["id"]
-    assert len(output.choices) == len(wire["choices"])
-    for choice, wire_choice in zip(output.choices, wire["choices"], strict=True):
-        message = wire_choice["message"]
-        texts = [p for p in choice.message.content_list if isinstance(p, ContentText)]
-        transcript = (message.get("audio") or {}).get("transcript")
-        assert "".join(p.text for p in texts if not p.refusal) == (
-            message.get("content") or transcript or ""
-        )
-        assert "".join(p.text for p in texts if p.refusal) == (message.get("refusal") or "")
-        thoughts = [p for p in choice.message.content_list if isinstance(p, ContentReasoning)]
-        assert "".join(p.reasoning for p in thoughts) == (message.get("reasoning_content") or "")
-        check_calls(choice.message, message.get("tool_calls") or [])
-        details = wire_choice.get("finish_details") or {}
-        reason = wire_choice.get("finish_reason") or details.get("type")
-        assert choice.stop_reason == as_stop_reason(reason)
-        check_logprobs(choice.logprobs, wire_choice.get("logprobs"))
-        cited = [c for p in texts for c in p.citations or ()]
-        urls = [a["url_citation"]["url"] for a in message.get("annotations") or []]
-        assert [c.url for c in cited] == urls
-    check_usage(output, wire.get("usage"))
-
-
-def check_calls(message: ChatMessageAssistant, wire: list[dict[str, Any]]) -> None:
-    calls = message.tool_calls or []
-    assert [call.id for call in calls] == [call["id"] for call in wire]
-    for call, recorded in zip(calls, wire, strict=True):
-        assert call.type == recorded["type"]
-        said = recorded[call.type]
-        assert call.function == said["name"]
-        if call.type == "custom":
-            assert call.arguments == {"input": said["input"]}
-        elif call.parse_error is None:
-            assert call.arguments == json.loads(said["arguments"])
-
-
-def check_logprobs(logprobs: Any, wire: Any) -> None:
-    tokens = (wire or {}).get("content")
-    assert bool(logprobs) == bool(tokens)
-    if tokens:
-        assert [(p.token, p.logprob, p.bytes) for p in logprobs.content] == [
-            (t["token"], t["logprob"], t["bytes"]) for t in tokens
-        ]
-        tops = [[(t.token, t.logprob) for t in p.top_logprobs or ()] for p in logprobs.content]
-        assert tops == [[(t["token"], t["logprob"]) for t in w["top_logprobs"]] for w in tokens]
-
-
-def check_usage(output: ModelOutput, wire: dict[str, Any] | None) -> None:
-    if wire is None:
-        assert output.usage is None
-        return
-    usage = output.usage
-    assert usage is not None
-    details = wire.get("prompt_tokens_details") or {}
-    read, written = details.get("cached_tokens"), details.get("cache_write_tokens")
-    assert usage.input_tokens + (read or 0) + (written or 0) == wire["prompt_tokens"]
-    assert (usage.input_tokens_cache_read, usage.input_tokens_cache_write) == (read, written)
-    assert (usage.output_tokens, usage.total_tokens) == (
-        wire["completion_tokens"],
-        wire["total_tokens"],
-    )
-    thoughts = (wire.get("completion_tokens_details") or {}).get("reasoning_tokens")
-    assert usage.reasoning_tokens == thoughts
-
-
-def check_deltas(sink: Deltas, output: ModelOutput) -> None:
-    assert "".join(sink.texts) == output.completion
-    calls = output.message.tool_calls or []
-    assert sink.names == {call.id: call.function for call in calls}
-    for call in calls:
-        if call.parse_error is None:
-            assert json.loads("".join(sink.calls[call.id]) or "{}") == call.arguments
-
-
-def folded(frames: list[str]) -> dict[str, Any]:
-    """The plain answer of a recorded stream, put together without the project's code."""
-    lines = [line for line in "".join(frames).splitlines() if line.startswith("data:")]
-    chunks = [json.loads(line[5:]) for line in lines if line[5:].strip() != "[DONE]"]
-    body: dict[str, Any] = {"id": chunks[0]["id"], "model": chunks[0]["model"], "usage": None}
-    choices: dict[int, dict[str, Any]] = {}
-    for chunk in chunks:
-        body["usage"] = chunk.get("usage") or body["usage"]
-        for part in chunk["choices"]:
-            new = {"message": {"content": "", "refusal": "", "tool_calls": []}, "logprobs": None}
-            choice = choices.setdefault(part["index"], {**new, "finish_reason": None})
-            choice["finish_reason"] = part["finish_reason"] or choice["finish_reason"]
-            delta, message = part["delta"], choice["message"]
-            message["content"] += delta.get("content") or ""
-            message["refusal"] += delta.get("refusal") or ""
-            for call in delta.get("tool_calls") or []:
-                if call["index"] == len(message["tool_calls"]):
-                    start = {"name": call["function"]["name"], "arguments": ""}
-                    message["tool_calls"].append(
-                        {"id": call["id"], "type": "function", "function": start}
-                    )
-                said = message["tool_calls"][call["index"]]["function"]
-                said["arguments"] += call["function"].get("arguments") or ""
-    body["choices"] = [choices[index] for index in sorted(choices)]
-    return body
 
 
 # -- conversations ---------------------------------------------------------------------------
@@ -236,12 +158,6 @@ def turns() -> list[tuple[str, int, int]]:
     return found
 
 
-def answer_of(response: dict[str, Any]) -> dict[str, Any]:
-    wire = folded(response["sse"]) if "sse" in response else response["body"]
-    message: dict[str, Any] = wire["choices"][0]["message"]
-    return message
-
-
 def repeats(said: dict[str, Any], answer: dict[str, Any]) -> bool:
     """Whether a message of the history is the answer; some clients drop text beside calls."""
     said, answer = (normal({"messages": [m]})["messages"][0] for m in (said, answer))
@@ -251,19 +167,19 @@ def repeats(said: dict[str, Any], answer: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name, index, at", turns())
 def test_the_answer_of_one_turn_is_the_history_of_the_next(name, index, at, replay):
-    exchanges = CASES[name]["exchanges"]
-    first, second = (exchanges[i]["request"]["body"] for i in (index - 1, index))
+    case = CASES[name]
+    first, second = (case["exchanges"][i]["request"]["body"] for i in (index - 1, index))
     recorded = recorded_call(first)
     sink = Deltas() if recorded.stream else None
-    base_url = replay.base_url(f"{name}@{index - 1}")
-    output = asyncio.run(play(base_url, make_call(recorded), first["model"], sink))
+    output = asked(replay, case, index - 1, recorded, sink)
     following = recorded_call(second)
     following.messages[at] = output.message
-    sink = Deltas() if following.stream else None
-    base_url = replay.base_url(f"{name}@{index}")
-    asyncio.run(play(base_url, make_call(following), second["model"], sink))
+    asked(replay, case, index, following, Deltas() if following.stream else None)
     sent = normal(replay.requests[-1]["body"])["messages"][at]
     wanted = normal(second)["messages"][at]
     if not wanted["content"]:
         sent["content"] = ""
+    thoughts = [m.pop(name, None) for m in (sent, wanted) for name in REASONING]
+    if any(thoughts[len(REASONING) :]):  # not every client sends them, some under two names
+        assert any(thoughts[: len(REASONING)])
     assert sent == wanted

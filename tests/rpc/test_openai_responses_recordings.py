@@ -14,22 +14,16 @@ import pytest
 
 from modeld.errors import AuthenticationError, InvalidRequest, ModelNotFound
 from modeld.types import ContentReasoning, ContentText, ContentToolUse, ModelOutput, UrlCitation
+from modeld_daemon.core.ports import Row
 from modeld_daemon.providers.openai_responses.history import assistant_to_input
 from modeld_daemon.providers.profiles import dropped_parameters, openai_profile
 from tests.fakes.playing_openai import Deltas, make_call
 from tests.fakes.playing_openai_responses import answer_of, parts_of, play, provider, route
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 from tests.fakes.recorded_openai_responses import messages, normal, normal_item, recorded_call
+from tests.fakes.recorded_rows import RESPONSES_ROWS, row_of
 
-# The others speak the same API, as far as this dialect reads it.
-APIS = (
-    "openai.responses",
-    "azure.responses",
-    "bedrock.mantle_responses",
-    "deepseek.responses",
-    "openrouter.responses",
-    "xai.responses",
-)
+APIS = tuple(RESPONSES_ROWS)
 CASES = {case["id"]: case for api in APIS for case in recorded_cases(api)}
 COUNTS = {case["id"]: case for case in recorded_cases("openai.count_tokens")}
 ERRORS = {"model_not_found": ModelNotFound, 400: InvalidRequest, 401: AuthenticationError}
@@ -95,8 +89,14 @@ def count_exchange(replay: Any, name: str, index: int, exchange: dict[str, Any])
     check_request(replay.requests[-1]["body"], body)
 
 
+def row_named(name: str) -> Row:
+    """The row of a case's provider."""
+    return row_of(RESPONSES_ROWS[CASES[name]["api"]])
+
+
 def play_exchange(replay: Any, name: str, index: int, exchange: dict[str, Any]) -> None:
     body, response = exchange["request"]["body"], exchange["response"]
+    row = row_named(name)
     recorded = recorded_call(body)
     sink = Deltas() if recorded.stream else None
     base_url = replay.base_url(f"{name}@{index}")
@@ -105,12 +105,12 @@ def play_exchange(replay: Any, name: str, index: int, exchange: dict[str, Any]) 
         error = response["body"]["error"]
         code = error.get("code") if isinstance(error, dict) else None
         with pytest.raises(ERRORS.get(code) or ERRORS[response["status"]]) as caught:
-            asyncio.run(play(base_url, call, body["model"], sink))
+            asyncio.run(play(base_url, call, body["model"], sink, row=row))
         assert caught.value.status == response["status"]
         message = error["message"] if isinstance(error, dict) else error
         assert caught.value.message[:20] == message[:20]
     else:
-        output = asyncio.run(play(base_url, call, body["model"], sink))
+        output = asyncio.run(play(base_url, call, body["model"], sink, row=row))
         check_output(output, answer_of(response))
         if sink is not None:
             check_deltas(sink, output)
@@ -238,12 +238,12 @@ def covers(item: dict[str, Any], part: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name, index, at", turns())
 def test_the_answer_of_one_turn_is_the_history_of_the_next(name, index, at, replay):
-    exchanges = CASES[name]["exchanges"]
+    exchanges, row = CASES[name]["exchanges"], row_named(name)
     first, second = (exchanges[i]["request"]["body"] for i in (index - 1, index))
     recorded = recorded_call(first)
     sink = Deltas() if recorded.stream else None
     base_url = replay.base_url(f"{name}@{index - 1}")
-    output = asyncio.run(play(base_url, make_call(recorded), first["model"], sink))
+    output = asyncio.run(play(base_url, make_call(recorded), first["model"], sink, row=row))
     following = recorded_call(second)
     place = len(messages({**second, "input": second["input"][:at]}))
     following.messages[place] = output.message
@@ -251,10 +251,10 @@ def test_the_answer_of_one_turn_is_the_history_of_the_next(name, index, at, repl
     base_url = replay.base_url(f"{name}@{index}")
     call = make_call(following)
     if exchanges[index]["response"]["status"] < 400:
-        asyncio.run(play(base_url, call, second["model"], sink))
+        asyncio.run(play(base_url, call, second["model"], sink, row=row))
     else:
         with pytest.raises(InvalidRequest):
-            asyncio.run(play(base_url, call, second["model"], sink))
+            asyncio.run(play(base_url, call, second["model"], sink, row=row))
     sent = normal(replay.requests[-1]["body"])["input"]
     wanted = normal(second)["input"]
     assert len(sent) == len(wanted)
