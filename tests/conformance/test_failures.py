@@ -99,7 +99,11 @@ def test_a_plain_answer_that_breaks_is_unavailable(wire):
     check(wire, error, ProviderUnavailable, "transient")
 
 
-@pytest.mark.parametrize("garbage", ["{oops", "[]", "42", '{"strange": 1}'])
+@pytest.mark.parametrize(
+    "garbage",
+    ["{oops", "[]", "42", '{"strange": 1}', "", "null"],
+    ids=["half", "list", "number", "strange", "empty", "null"],
+)
 def test_garbage_is_the_providers_error(wire, stream, garbage):
     error = failing(wire, writing(response(garbage.encode(), JSON)), call(), stream=stream)
     check(wire, error, ProviderError, "final")
