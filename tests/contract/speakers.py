@@ -18,6 +18,7 @@ from modeld_daemon.providers.google.options import Options as GoogleOptions
 from modeld_daemon.providers.google.profile import google_profile
 from modeld_daemon.providers.google.request import build_request as build_google
 from modeld_daemon.providers.llama_cpp.request import build_requests as build_llama
+from modeld_daemon.providers.llama_cpp.request import left_out
 from modeld_daemon.providers.mistral import profile as mistral_profiles
 from modeld_daemon.providers.mistral.options import Options as MistralOptions
 from modeld_daemon.providers.mistral.profile import mistral_profile
@@ -106,7 +107,7 @@ def _google(call: Call, model: str) -> Spoken:
 
 
 def _llama(call: Call, model: str) -> Spoken:
-    return build_llama(call), []
+    return build_llama(call), left_out(call.config)
 
 
 _OPENAI_MODELS = (
