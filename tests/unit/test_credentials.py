@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from modeld.errors import InvalidRequest
 from modeld_daemon.providers.http.credentials import Cutter, credentials_in
 from modeld_daemon.providers.http.endpoint import Endpoint
 
@@ -47,3 +48,10 @@ def test_complete_lines_never_wait():
 
 def test_an_error_may_quote_bytes_that_are_no_text():
     assert Cutter((KEY,)).cut_text(f"\udcff {KEY.decode()}") == "\udcff ***"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\nx: 1", "\0", "\udcff"])
+def test_a_key_that_no_header_can_hold_is_refused_unseen(end):
+    with pytest.raises(InvalidRequest) as caught:
+        Endpoint.make("POST", "https://a.example/v1", [("authorization", f"Bearer sk-secret{end}")])
+    assert "sk-secret" not in repr((caught.value, caught.value.__context__))

@@ -22,7 +22,7 @@ _INSTEAD = b"***"
 def credentials_in(headers: Iterable[tuple[str, str]]) -> tuple[bytes, ...]:
     """The credentials that headers hold, without their schemes; the longest first."""
     found = {
-        value.strip().rpartition(" ")[2].encode()
+        value.strip().rpartition(" ")[2].encode("utf-8", "replace")
         for name, value in headers
         if _NAMES.search(name.lower())
     }

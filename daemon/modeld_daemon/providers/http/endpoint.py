@@ -30,7 +30,7 @@ _OWN = frozenset(
     ]
 )
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_BAD_VALUE = re.compile(r"[\r\n\0]")
+_BAD_VALUE = re.compile(r"[\r\n\0\ud800-\udfff]")  # JSON may hold halves of letters
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 _TARGET = re.compile(r"[!-~]+")
 _PORTS = {"http": 80, "https": 443}
