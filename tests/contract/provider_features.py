@@ -122,7 +122,7 @@ def _connections() -> Iterator[Sequence[str]]:
     for row in ROWS:
         key = _code(row.key_variables)
         if row.key_variables and not row.key_required:
-            key += " (or credentials)"
+            key += " (or credentials)" if row.extra != "daemon" else " (optional)"
         extra = f"`{row.extra or 'daemon'}`"
         if key.endswith("credentials)"):
             extra = f"`daemon`; credentials: {extra}"

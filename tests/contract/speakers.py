@@ -24,7 +24,7 @@ from modeld_daemon.providers.mistral.options import Options as MistralOptions
 from modeld_daemon.providers.mistral.profile import mistral_profile
 from modeld_daemon.providers.mistral.request import build_request as build_mistral
 from modeld_daemon.providers.openai_chat.options import Options as ChatOptions
-from modeld_daemon.providers.openai_chat.options import Quirks
+from modeld_daemon.providers.openai_chat.quirks import Quirks
 from modeld_daemon.providers.openai_chat.request import build_request as build_chat
 from modeld_daemon.providers.openai_responses import profile as serving_profiles
 from modeld_daemon.providers.openai_responses.options import ResponsesOptions, ResponsesQuirks

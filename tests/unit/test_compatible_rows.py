@@ -254,8 +254,8 @@ def test_openrouter_has_routing_and_thoughts_as_objects():
     assert body["provider"] == {"order": ["a"]}
     assert (body["models"], body["transforms"], body["top_k"]) == (["b"], ["middle-out"], 3)
     assert body["reasoning"] == {"enabled": True, "effort": "xhigh"}
-    budget = asked("openrouter", "x/y", reasoning_effort="low", reasoning_tokens=99).body
-    assert budget["reasoning"] == {"max_tokens": 99}
+    budget = asked("openrouter", "x/y", reasoning_effort="low", reasoning_tokens=99)
+    assert (budget.body["reasoning"], budget.warnings) == ({"max_tokens": 99}, [])
     assert "reasoning" not in asked("openrouter", "x/y").body
 
 

@@ -81,7 +81,7 @@ def build_request(
         strict = quirks.strict_tools if options.strict_tools is None else options.strict_tools
         body["tools"] = [_tool(tool, quirks, strict) for tool in call.tools]
         body["tool_choice"] = _possible_choice(request, call, quirks)
-        if config.parallel_tool_calls is not None and "parallel_tool_calls" not in quirks.dropped:
+        if config.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = config.parallel_tool_calls
     if quirks.continued and call.messages[-1].role == "assistant":
         body.update(quirks.continued)
@@ -136,8 +136,9 @@ def _add_config(
             request.warnings.append(f"{body['model']} takes no logit_bias here: left out.")
         else:
             body["logit_bias"] = {str(token): bias for token, bias in config.logit_bias.items()}
+    known = (*quirks.parameters, *(("reasoning_tokens",) if quirks.reasoning_object else ()))
     for name in _UNKNOWN:
-        if getattr(config, name) is not None and name not in quirks.parameters:
+        if getattr(config, name) is not None and name not in known:
             request.warnings.append(f"Chat completions know no {name}: left out.")
     if config.modalities:
         request.warnings.append("Chat completions make no images: modalities left out.")
