@@ -20,6 +20,7 @@ from modeld.v1.error_pb2 import FailureReason
 from modeld.v1.inference_service_pb2 import GenerateRequest
 from modeld.wire import failure_from_proto, failure_to_proto
 from modeld_daemon.core.resolve import PROXY_VARIABLES
+from modeld_daemon.core.services import service_row
 from modeld_daemon.core.sessions import ACCEPTED
 from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.service.errors import STATUS_BY_REASON
@@ -200,9 +201,10 @@ def test_fields_of_a_newer_version_are_passed_over(house):
 
 
 def test_every_variable_of_the_catalog_may_be_sent_and_is_taken():
+    rows = [service_row(row, "my-service/model")[0] for row in ROWS]
     named = {
         name
-        for row in ROWS
+        for row in rows
         for name in (*row.key_variables, *row.base_url_variables, *row.other_variables)
     }
     assert {name for name in (*named, *PROXY_VARIABLES) if not is_sendable(name)} == set()
