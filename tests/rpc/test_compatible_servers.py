@@ -87,7 +87,7 @@ def in_words(completion: dict[str, Any], **message: Any) -> dict[str, Any]:
 def test_a_missing_model_is_answered_with_what_the_server_has(provider):
     error, server = ask(provider, (404, MISSING), (200, MODELS), key=None)
     assert isinstance(error, ModelNotFound)
-    assert "not found The server has llama3.2:1b, qwen3:8b." in error.message
+    assert "not found. The server has llama3.2:1b, qwen3:8b." in error.message
     assert (error.status, error.model) == (404, f"{provider}/m")
     heads = [seen.head.decode().lower() for seen in server.requests]
     assert [head.split(" http")[0] for head in heads] == [

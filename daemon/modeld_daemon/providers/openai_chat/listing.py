@@ -29,7 +29,7 @@ async def with_what_is_there(missing: ModelNotFound, prepared: Prepared) -> Mode
     has = ", ".join(names[:_SHOWN]) or "no model"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ModelNotFound(
-        f"{missing.message} The server has {has}{more}.",
+        f"{missing.message.rstrip('.')}. The server has {has}{more}.",
         provider=missing.provider,
         model=missing.model,
         status=missing.status,
