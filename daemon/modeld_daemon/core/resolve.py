@@ -8,7 +8,6 @@ configuration goes only to the configured or default URL, never to one that a ca
 from __future__ import annotations
 
 import json
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
