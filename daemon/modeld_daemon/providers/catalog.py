@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.ports import Row
+from .aws.place import AWS_VARIABLES, BEARER_VARIABLE
 
 __all__ = ["ROWS"]
 
@@ -16,6 +17,16 @@ ROWS: tuple[Row, ...] = (
         base_url_variables=("ANTHROPIC_BASE_URL",),
         packages=("anthropic",),
         extra="daemon",
+    ),
+    Row(
+        name="bedrock",
+        dialect="bedrock",
+        description="models of Amazon Bedrock, by Converse",
+        key_variables=(BEARER_VARIABLE,),
+        key_required=False,  # without one, requests are signed by AWS credentials
+        base_url_variables=("BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        other_variables=AWS_VARIABLES,
+        extra="bedrock",
     ),
     Row(
         name="google",
