@@ -19,6 +19,27 @@ ROWS: tuple[Row, ...] = (
         extra="daemon",
     ),
     Row(
+        name="anthropic/azure",
+        dialect="anthropic",
+        description="Anthropic's models on Azure, by Messages",
+        key_variables=("AZUREAI_ANTHROPIC_API_KEY", "AZURE_ANTHROPIC_API_KEY"),
+        base_url_variables=("AZUREAI_ANTHROPIC_BASE_URL", "AZURE_ANTHROPIC_BASE_URL"),
+        packages=("anthropic",),
+        extra="daemon",
+        quirks={"own_address": True},
+    ),
+    Row(
+        name="anthropic/bedrock",
+        dialect="anthropic",
+        description="Anthropic's models on Amazon Bedrock, by Messages",
+        key_variables=(BEARER_VARIABLE,),
+        key_required=False,  # without one, requests are signed by AWS credentials
+        base_url_variables=("ANTHROPIC_BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        other_variables=AWS_VARIABLES,
+        extra="bedrock",
+        quirks={"place": "bedrock"},
+    ),
+    Row(
         name="bedrock",
         dialect="bedrock",
         description="models of Amazon Bedrock, by Converse",
