@@ -111,4 +111,28 @@ ROWS: tuple[Row, ...] = (
         packages=("openai",),
         extra="daemon",
     ),
+    Row(
+        name="openai/azure",
+        dialect="openai",
+        description="OpenAI's models on Azure, by deployment",
+        key_variables=("AZUREAI_OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"),
+        base_url_variables=(
+            *("AZUREAI_OPENAI_BASE_URL", "AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"),
+        ),
+        other_variables=("AZUREAI_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+        packages=("openai",),
+        extra="daemon",
+        quirks={"azure": "openai", "own_address": True},
+    ),
+    Row(
+        name="azureai",
+        dialect="openai_chat",
+        description="models of Azure AI, by Chat Completions",
+        key_variables=("AZURE_API_KEY", "AZUREAI_API_KEY"),
+        base_url_variables=("AZURE_ENDPOINT_URL", "AZUREAI_ENDPOINT_URL", "AZUREAI_BASE_URL"),
+        other_variables=("AZUREAI_API_VERSION",),
+        packages=("openai",),
+        extra="daemon",
+        quirks={"azure": "models", "own_address": True},
+    ),
 )

@@ -21,8 +21,6 @@ __all__ = ["OpenAIChat", "build"]
 
 log = logging.getLogger("modeld.providers.openai_chat")
 
-_PATH = "/chat/completions"
-
 
 def build(row: Row, connection: Connection, shared: object = None) -> OpenAIChat:  # noqa: ARG001
     """Makes the provider; nothing is sent and no SDK client is built yet."""
@@ -61,7 +59,7 @@ class OpenAIChat:
             stream=streams,
         )
         exchange = Exchange(call, route, sink)
-        endpoint = prepared.endpoint(_PATH, call.config.extra_headers)
+        endpoint = prepared.endpoint(self.sdk.chat_path(route.model), call.config.extra_headers)
         body = dumps(request.body)
         if streams:
             patience = call.config.stream_idle_timeout
