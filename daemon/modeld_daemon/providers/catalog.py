@@ -40,6 +40,21 @@ ROWS: tuple[Row, ...] = (
         quirks={"place": "bedrock"},
     ),
     Row(
+        name="anthropic/vertex",
+        dialect="anthropic",
+        description="Anthropic's models on Vertex AI, by Messages",
+        key_required=False,  # there are Google Cloud credentials instead
+        base_url_variables=("ANTHROPIC_VERTEX_BASE_URL",),
+        other_variables=(
+            *("ANTHROPIC_VERTEX_REGION", "CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID"),
+            *("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
+            *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
+        ),
+        packages=("google.auth",),
+        extra="google",
+        quirks={"place": "vertex"},
+    ),
+    Row(
         name="bedrock",
         dialect="bedrock",
         description="models of Amazon Bedrock, by Converse",

@@ -32,8 +32,6 @@ _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
 _AWS_ARGS = ("aws_region", "aws_profile")
 _STREAMING: Mapping[JsonValue, Streaming] = {"auto": "auto", True: "always", False: "never"}
 _TTLS = ("5m", "1h")
-_CLOUDS = ("vertex",)
-"""Services of Anthropic's models that have an API of their own: `anthropic/bedrock/<id>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,6 @@ class Options:
 
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail."""
-    cloud, slash, _ = model.partition("/")
-    if slash and cloud in _CLOUDS:
-        raise PrerequisiteError(
-            f"{row.name}/{cloud}/… is not spoken yet; {row.name}/<model> reaches Anthropic itself.",
-            provider=row.name,
-        )
     if connection.api_key is None and row.key_required:
         raise missing_key(row)
     if connection.base_url is None and row.quirks.get("own_address"):

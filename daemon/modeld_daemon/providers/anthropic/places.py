@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from modeld.types import JsonObject
-
 from ...core.ports import Connection, Row
 from ..aws.place import Place as Aws
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
-from .betas import joined
 from .options import Options
 from .request import WireRequest
+from .told_in_body import told_in_body
+from .vertex import VertexPlace
 
 __all__ = ["BedrockPlace", "Place", "find_place"]
 
@@ -40,7 +39,10 @@ class Place(Protocol):
 
 def find_place(row: Row, connection: Connection, options: Options) -> Place | None:
     """The place that the row names; None for Anthropic's own API and for servers like it."""
-    return BedrockPlace(row, connection, options) if row.quirks.get("place") == "bedrock" else None
+    place = row.quirks.get("place")
+    if place == "vertex":
+        return VertexPlace(row, connection, options, _http(row, connection, options))
+    return BedrockPlace(row, connection, options) if place == "bedrock" else None
 
 
 class BedrockPlace:
@@ -66,23 +68,9 @@ class BedrockPlace:
     ) -> tuple[Endpoint, bytes]:
         """The head and the body of a request for a message."""
         operation = "invoke-with-response-stream" if streams else "invoke"
-        body, headers = _told_in_body(request, self._options, extra, "bedrock-2023-05-31")
+        body, headers = told_in_body(request, self._options, extra, "bedrock-2023-05-31")
         data = dumps(body)
         return await self._aws.endpoint(request.body["model"], operation, data, headers), data
-
-
-def _told_in_body(
-    request: WireRequest, options: Options, extra: Mapping[str, str] | None, version: str
-) -> tuple[JsonObject, dict[str, str]]:
-    """The body with what Anthropic's own API has in the head, and the headers that are left."""
-    headers = {name.lower(): value for name, value in (extra or {}).items()}
-    body: JsonObject = {"anthropic_version": version, **request.body}
-    del body["model"]
-    named = headers.pop("anthropic-beta", "").split(",")
-    beta = joined(options.betas, request.betas, [name.strip() for name in named])
-    if beta:
-        body["anthropic_beta"] = beta.split(",")
-    return body, {**(options.client.get("default_headers") or {}), **headers}
 
 
 def _http(row: Row, connection: Connection, options: Options) -> HttpClient:
