@@ -282,8 +282,6 @@ def test_model_args_are_checked_when_a_model_is_opened(args, message):
         check(ROW, HAIKU, Connection(None, "key", args))
 
 
-def test_a_missing_key_and_an_unspoken_service_are_told_at_once():
+def test_a_missing_key_is_told_at_once():
     with pytest.raises(PrerequisiteError, match="ANTHROPIC_API_KEY"):
         check(ROW, HAIKU, Connection(None))
-    with pytest.raises(PrerequisiteError, match="bedrock"):
-        check(ROW, "bedrock/anthropic.claude-opus-4-6-v1:0", Connection(None, "key"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -97,11 +98,17 @@ class Resolver:
 
     def row(self, spec: ModelSpec) -> Row:
         """The row of the model's provider."""
-        return self._named(spec)[0]
+        return self._find(spec)[0]
 
-    def _named(self, spec: ModelSpec) -> tuple[Row, str]:
-        """The row, and the model as the provider knows it."""
+    def _find(self, spec: ModelSpec) -> tuple[Row, str]:
+        """The row and the model's name there. A provider's models may be had from others too, each
+        of which is a row: `anthropic/bedrock`.
+        """
         provider, model = split_name(spec.name)
+        service, slash, rest = model.partition("/")
+        if slash and rest:
+            with suppress(ModelNotFound):
+                return self.source.row(f"{provider}/{service}"), rest
         try:
             return service_row(self.source.row(provider), model)
         except ModelNotFound:
@@ -119,7 +126,7 @@ class Resolver:
 
     def resolve(self, spec: ModelSpec, environment: Mapping[str, str]) -> Resolution:
         """The resolution in force. Raises what would make every call fail."""
-        row, model = self._named(spec)
+        row, model = self._find(spec)
         api_key, base_url = self._credentials(row, spec, environment)
         if api_key is not None:
             self._on_secret(api_key)

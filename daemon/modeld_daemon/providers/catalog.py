@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.ports import Row
+from .aws.place import AWS_VARIABLES, BEARER_VARIABLE
 from .compatible import COMPATIBLE
 
 __all__ = ["ROWS"]
@@ -18,6 +19,52 @@ ROWS: tuple[Row, ...] = (
         base_url_variables=("ANTHROPIC_BASE_URL",),
         packages=("anthropic",),
         extra="daemon",
+    ),
+    Row(
+        name="anthropic/azure",
+        dialect="anthropic",
+        description="Anthropic's models on Azure, by Messages",
+        key_variables=("AZUREAI_ANTHROPIC_API_KEY", "AZURE_ANTHROPIC_API_KEY"),
+        base_url_variables=("AZUREAI_ANTHROPIC_BASE_URL", "AZURE_ANTHROPIC_BASE_URL"),
+        packages=("anthropic",),
+        extra="daemon",
+        quirks={"own_address": True},
+    ),
+    Row(
+        name="anthropic/bedrock",
+        dialect="anthropic",
+        description="Anthropic's models on Amazon Bedrock, by Messages",
+        key_variables=(BEARER_VARIABLE,),
+        key_required=False,  # without one, requests are signed by AWS credentials
+        base_url_variables=("ANTHROPIC_BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        other_variables=AWS_VARIABLES,
+        extra="bedrock",
+        quirks={"place": "bedrock"},
+    ),
+    Row(
+        name="anthropic/vertex",
+        dialect="anthropic",
+        description="Anthropic's models on Vertex AI, by Messages",
+        key_required=False,  # there are Google Cloud credentials instead
+        base_url_variables=("ANTHROPIC_VERTEX_BASE_URL",),
+        other_variables=(
+            *("ANTHROPIC_VERTEX_REGION", "CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID"),
+            *("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
+            *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
+        ),
+        packages=("google.auth",),
+        extra="google",
+        quirks={"place": "vertex"},
+    ),
+    Row(
+        name="bedrock",
+        dialect="bedrock",
+        description="models of Amazon Bedrock, by Converse",
+        key_variables=(BEARER_VARIABLE,),
+        key_required=False,  # without one, requests are signed by AWS credentials
+        base_url_variables=("BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        other_variables=AWS_VARIABLES,
+        extra="bedrock",
     ),
     Row(
         name="google",
@@ -80,5 +127,29 @@ ROWS: tuple[Row, ...] = (
         other_variables=("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_SAFETY_IDENTIFIER"),
         packages=("openai",),
         extra="daemon",
+    ),
+    Row(
+        name="openai/azure",
+        dialect="openai",
+        description="OpenAI's models on Azure, by deployment",
+        key_variables=("AZUREAI_OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"),
+        base_url_variables=(
+            *("AZUREAI_OPENAI_BASE_URL", "AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"),
+        ),
+        other_variables=("AZUREAI_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+        packages=("openai",),
+        extra="daemon",
+        quirks={"azure": "openai", "own_address": True},
+    ),
+    Row(
+        name="azureai",
+        dialect="openai_chat",
+        description="models of Azure AI, by Chat Completions",
+        key_variables=("AZURE_API_KEY", "AZUREAI_API_KEY"),
+        base_url_variables=("AZURE_ENDPOINT_URL", "AZUREAI_ENDPOINT_URL", "AZUREAI_BASE_URL"),
+        other_variables=("AZUREAI_API_VERSION",),
+        packages=("openai",),
+        extra="daemon",
+        quirks={"azure": "models", "own_address": True},
     ),
 )

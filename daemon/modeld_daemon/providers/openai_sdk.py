@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
 
 import httpx2
 import openai
@@ -23,11 +24,13 @@ from ..core.ports import Connection, Row
 from .http.client import HttpClient
 from .http.endpoint import Endpoint
 
-__all__ = ["OpenAISdk", "Prepared"]
+__all__ = ["OpenAISdk", "Prepared", "names_deployments"]
 
 _DEFAULT_URL = "https://api.openai.com/v1"
 _NO_KEY = "none"
 _PROBE = "/chat/completions"
+_VERSIONS = ("AZUREAI_OPENAI_API_VERSION", "OPENAI_API_VERSION", "AZUREAI_API_VERSION")
+_AZURE_VERSION = {"openai": "2025-03-01-preview", "models": "2024-05-01-preview"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,31 @@ class Prepared:
         return Endpoint.make(method, f"{self.base}{path}{self.query}", headers)
 
 
+def names_deployments(row: Row, connection: Connection) -> bool:
+    """Whether chat completions are posted to a deployment of Azure's, which stands in the URL.
+
+    https://learn.microsoft.com/azure/ai-foundry/openai/reference; the newer API below `/openai/v1`
+    and that of `/models` name it in the body, as others do.
+    """
+    path = urlsplit(connection.base_url or "").path.rstrip("/")
+    return bool(row.quirks.get("azure")) and not path.endswith(("/v1", "/models"))
+
+
+def _add_azure(arguments: JsonObject, api: str, connection: Connection) -> None:
+    """Address and version of one of Azure's APIs: `openai` or `models`."""
+    base = (connection.base_url or "").rstrip("/")
+    version = arguments.pop("api_version", None)
+    named = version or next(
+        (connection.environment[v] for v in _VERSIONS if connection.environment.get(v)), None
+    )
+    if not urlsplit(base).path:
+        base += f"/{api}"
+    arguments["base_url"] = base
+    if not base.endswith("/v1"):
+        query = {"api-version": named or _AZURE_VERSION[api]}
+        arguments["default_query"] = {**query, **(arguments.get("default_query") or {})}
+
+
 class OpenAISdk:
     """The SDK's word on one connection, and what is made of it.
 
@@ -72,9 +100,14 @@ class OpenAISdk:
         self._row = row
         self._connection = connection
         self._arguments = arguments
+        self._deployments = names_deployments(row, connection)
         self._lock = asyncio.Lock()
         self._prepared: Prepared | None = None
         self._closed = False
+
+    def chat_path(self, model: str) -> str:
+        """Where chat completions of a model are posted to."""
+        return f"/deployments/{quote(model, safe='')}{_PROBE}" if self._deployments else _PROBE
 
     async def prepared(self) -> Prepared:
         """Asks the SDK, in a thread: what it imports lazily takes a good part of a second."""
@@ -111,8 +144,11 @@ def _prepare(row: Row, connection: Connection, arguments: JsonObject) -> Prepare
     timeout = asyncio.run(_ask_sdk(row, connection, arguments, capture))
     assert capture.request is not None
     url, headers = str(capture.request.url), list(capture.request.headers.items())
-    if connection.api_key is None:
+    azure = bool(row.quirks.get("azure"))
+    if connection.api_key is None or azure:
         headers = [(name, value) for name, value in headers if name.lower() != "authorization"]
+    if azure and connection.api_key is not None:
+        headers.append(("api-key", connection.api_key))
     http = HttpClient(
         row.name,
         connection.environment,
@@ -146,7 +182,11 @@ async def _ask_sdk(
         "project": environment.get("OPENAI_PROJECT_ID"),
         **said,
     }
-    if "data_residency" not in arguments:
+    if not row.quirks.get("azure"):
+        arguments.pop("api_version", None)
+    if row.quirks.get("azure"):
+        _add_azure(arguments, str(row.quirks["azure"]), connection)
+    elif "data_residency" not in arguments:
         arguments["base_url"] = _base_url(row, connection)
     try:
         sdk = openai.AsyncOpenAI(

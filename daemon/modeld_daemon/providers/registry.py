@@ -38,6 +38,7 @@ class Dialect:
 
 DIALECTS: Mapping[str, Dialect] = {
     "anthropic": Dialect(check="anthropic.options:check", build="anthropic.adapter:build"),
+    "bedrock": Dialect(check="bedrock.options:check", build="bedrock.adapter:build"),
     "google": Dialect(check="google.place:check", build="google.adapter:build"),
     "mock": Dialect(check="mock:check", build="mock:build"),
     "none": Dialect(check="none:check", build="none:build"),

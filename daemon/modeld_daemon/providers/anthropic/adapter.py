@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from modeld.errors import ProviderError, ProviderUnavailable
-from modeld.types import JsonObject, ModelOutput
+from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
@@ -21,6 +21,7 @@ from ..http.jsontext import dumps, loads
 from .errors import failure, read_error, request_id
 from .exchange import CannotStream, Exchange
 from .options import read_options
+from .places import Place, find_place
 from .prepare import Prepared, prepare
 from .profile import anthropic_profile
 from .request import WireRequest, build_request, counting_body
@@ -56,6 +57,7 @@ class Anthropic:
         self._row = row
         self._connection = connection
         self._options = read_options(connection.args)
+        self._place = find_place(row, connection, self._options)
         self._lock = asyncio.Lock()
         self._prepared: Prepared | None = None
         self._closed = False
@@ -64,7 +66,7 @@ class Anthropic:
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
-        prepared = self._prepared or await self._prepare()
+        place = self._place or self._prepared or await self._prepare()
         started = time.perf_counter()
         request = build_request(call, route, anthropic_profile(route.model), self._options)
         must = self._must_stream(call, sink)
@@ -73,10 +75,10 @@ class Anthropic:
         history = request.body["messages"]
         for _ in range(1 + _CONTINUATIONS):
             try:
-                await self._ask(prepared, request, call, exchange, streams=streams)
+                await self._ask(place, request, call, exchange, streams=streams)
             except CannotStream:
                 streams = self._streams_long = False
-                await self._ask(prepared, request, call, exchange, streams=False)
+                await self._ask(place, request, call, exchange, streams=False)
             if exchange.paused is None:
                 break
             turn = {"role": "assistant", "content": exchange.paused}
@@ -91,6 +93,8 @@ class Anthropic:
 
         Counting has rate limits of its own, of which the lane is not told.
         """
+        if self._place is not None:
+            return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
         prepared = self._prepared or await self._prepare()
         profile = anthropic_profile(route.model)
         request = build_request(call, route, profile, self._options, counts=True)
@@ -119,6 +123,8 @@ class Anthropic:
         self._closed = True
         if self._prepared is not None:
             await self._prepared.http.aclose()
+        if self._place is not None:
+            await self._place.http.aclose()
 
     def _must_stream(self, call: Call, sink: Sink | None) -> bool | None:
         """What the caller wants; None where it is for this dialect to choose."""
@@ -133,7 +139,7 @@ class Anthropic:
 
     async def _ask(
         self,
-        prepared: Prepared,
+        place: Place,
         request: WireRequest,
         call: Call,
         exchange: Exchange,
@@ -141,15 +147,13 @@ class Anthropic:
         streams: bool,
     ) -> None:
         """Sends the request and reads its answer."""
-        body: JsonObject = {**request.body, "stream": True} if streams else request.body
-        endpoint = prepared.endpoint(
-            prepared.messages_url, request.version, request.betas, call.config.extra_headers
-        )
+        extra = call.config.extra_headers
+        endpoint, body = await place.outgoing(request, extra, streams=streams)
         if not streams:
-            exchange.complete(await prepared.http.fetch(endpoint, dumps(body)))
+            exchange.complete(await place.http.fetch(endpoint, body))
             return
         patience = call.config.stream_idle_timeout
-        async with prepared.http.stream(endpoint, dumps(body), patience=patience) as response:
+        async with place.http.stream(endpoint, body, patience=patience) as response:
             await exchange.streamed(response)
 
     async def _prepare(self) -> Prepared:

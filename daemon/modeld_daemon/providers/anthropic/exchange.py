@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from contextlib import suppress
 
 from modeld.errors import ModeldError, ProviderError, ProviderUnavailable
@@ -10,6 +11,8 @@ from modeld.types import ContentReasoning, JsonObject, ModelOutput
 
 from ...core.call import Call, Route
 from ...core.ports import Sink
+from ..aws import errors as aws
+from ..aws.eventstream import Frame, FrameParser
 from ..http.client import Response, StreamResponse
 from ..http.jsontext import dumps, loads
 from ..http.rate_limits import rate_limits
@@ -28,6 +31,7 @@ _AFTER_DONE = 0.1
 _WRONG_SHAPE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 _NO_SUCH_WAY = (404, 405, 501)
+_AMAZONS = "amazon.eventstream"
 
 
 class CannotStream(Exception):
@@ -148,7 +152,12 @@ class Exchange:
         self, error: WireError, status: int | None, response: Response | StreamResponse
     ) -> ModeldError:
         headers = response.header_dict()
-        return failure(error, status, headers, self._route.provider, self._route.name)
+        route = self._route
+        kind = headers.get("x-amzn-errortype") or error.type
+        if "Exception" in kind:  # Amazon's, in front of the model
+            amazons = aws.read_error(dumps({"message": error.message, "__type": kind}))
+            return aws.failure(amazons, status, headers, route.provider, route.name)
+        return failure(error, status, headers, route.provider, route.name)
 
     def _garbage(self, error: Exception, response: Response | StreamResponse) -> ProviderError:
         return ProviderError(
@@ -173,15 +182,34 @@ def _replay(output: ModelOutput, sink: Sink) -> None:
 
 async def _feed(fold: EventFold, response: StreamResponse) -> None:
     """Feeds the fold to the end of the message."""
+    amazons = _AMAZONS in (response.header("content-type") or "")
     parser = EventParser()
+    frames = FrameParser()
     while piece := await response.read():
-        for _, data in parser.feed(piece):
-            fold.feed(loads(data))
+        if amazons:
+            for frame in frames.feed(piece):
+                fold.feed(_event(frame))
+        else:
+            for _, data in parser.feed(piece):
+                fold.feed(loads(data))
         if fold.finished:
             await _drain(response)
             return
     for _, data in parser.finish():
         fold.feed(loads(data))
+
+
+def _event(frame: Frame) -> JsonObject:
+    """The event in a frame of Amazon's: base64 inside JSON, or an exception.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html
+    """
+    value: JsonObject = loads(frame.payload or b"{}")
+    if frame.kind == "event":
+        event: JsonObject = loads(base64.b64decode(value["bytes"]))
+        return event
+    message = value.get("message") or frame.headers.get(":error-message") or frame.name
+    raise StreamError({"type": frame.name, "message": message})
 
 
 async def _drain(response: StreamResponse) -> None:

@@ -10,6 +10,7 @@ from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.types import JsonObject, JsonValue
 
 from ...core.ports import Connection, Row
+from ..aws.place import check_aws, named_region
 
 __all__ = ["Options", "check", "missing_key", "read_options"]
 
@@ -28,10 +29,9 @@ _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
     "container": (str, dict),
     "speed": (str,),
 }
+_AWS_ARGS = ("aws_region", "aws_profile")
 _STREAMING: Mapping[JsonValue, Streaming] = {"auto": "auto", True: "always", False: "never"}
 _TTLS = ("5m", "1h")
-_CLOUDS = ("bedrock", "vertex", "azure")
-"""Services of Anthropic's models that have an API of their own: `anthropic/bedrock/<id>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,22 @@ class Options:
     cache_ttl: str | None = None
     """How long the prompt cache keeps what is marked: 5m (the API's default) or 1h."""
     streaming: Streaming = "auto"
+    aws_region: str | None = None
+    aws_profile: str | None = None
 
 
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail."""
-    cloud, slash, _ = model.partition("/")
-    if slash and cloud in _CLOUDS:
-        raise PrerequisiteError(
-            f"{row.name}/{cloud}/… is not spoken yet; {row.name}/<model> reaches Anthropic itself.",
-            provider=row.name,
-        )
     if connection.api_key is None and row.key_required:
         raise missing_key(row)
-    read_options(connection.args)
+    if connection.base_url is None and row.quirks.get("own_address"):
+        names = " or ".join(row.base_url_variables)
+        message = f"No address for {row.name}: set {names}, or give base_url=."
+        raise PrerequisiteError(message, provider=row.name)
+    options = read_options(connection.args)
+    if row.quirks.get("place") == "bedrock":
+        named_region(model, options.aws_region, connection.environment)
+        check_aws(row.name, connection.api_key)
 
 
 def missing_key(row: Row) -> PrerequisiteError:
@@ -72,6 +75,7 @@ def read_options(args: Mapping[str, JsonValue]) -> Options:
     """The options that model args ask for; `InvalidRequest` names what is wrong."""
     client: JsonObject = {}
     body: JsonObject = {}
+    aws: dict[str, str] = {}
     betas: tuple[str, ...] = ()
     cache_ttl: str | None = None
     streaming: Streaming = "auto"
@@ -86,6 +90,8 @@ def read_options(args: Mapping[str, JsonValue]) -> Options:
             body[name] = _checked(name, value, _BODY_ARGS[name])
         elif name == "extra_body":
             body.update(_checked(name, value, (dict,)))
+        elif name in _AWS_ARGS:
+            aws[name] = _checked(name, value, (str,))
         elif name == "betas":
             betas = _betas(value)
         elif name == "cache_ttl":
@@ -100,7 +106,7 @@ def read_options(args: Mapping[str, JsonValue]) -> Options:
             raise InvalidRequest(_unknown(name))
     if "stream" in body:
         raise InvalidRequest("extra_body['stream']: stream() and generate() decide that.")
-    return Options(client, body, betas, cache_ttl, streaming)
+    return Options(client, body, betas, cache_ttl, streaming, **aws)
 
 
 def _betas(value: JsonValue) -> tuple[str, ...]:
@@ -123,5 +129,5 @@ def _unknown(name: str) -> str:
             "Model arg 'max_retries': use GenerateConfig.max_retries; the SDK never retries here."
         )
     own = ("betas", "cache_ttl", "client_timeout", "extra_body", "streaming")
-    known = ", ".join(sorted((*_CLIENT_ARGS, *_BODY_ARGS, *own)))
+    known = ", ".join(sorted((*_CLIENT_ARGS, *_BODY_ARGS, *_AWS_ARGS, *own)))
     return f"Unknown model arg {name!r}. Known are {known}."

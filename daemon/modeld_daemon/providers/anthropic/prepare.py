@@ -1,7 +1,6 @@
 """What the SDK says of a connection, asked once for all calls: URLs, headers, timeouts.
 
-Bedrock, Vertex and Azure have clients of their own in the SDK: each will be one more function
-that gives a `Prepared`.
+Where others serve Anthropic's models, requests are told otherwise: see `places`.
 """
 
 from __future__ import annotations
@@ -19,8 +18,10 @@ from modeld.types import JsonObject
 from ...core.ports import Connection, Row
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
+from ..http.jsontext import dumps
 from .betas import joined
 from .options import Options, missing_key
+from .request import WireRequest
 
 __all__ = ["Prepared", "prepare"]
 
@@ -43,6 +44,14 @@ class Prepared:
     """By lower-case name; they hold the credential."""
     http: HttpClient
     _endpoints: dict[tuple[str, str, str], Endpoint] = field(default_factory=dict, repr=False)
+
+    async def outgoing(
+        self, request: WireRequest, extra: Mapping[str, str] | None, *, streams: bool
+    ) -> tuple[Endpoint, bytes]:
+        """The head and the body of a request for a message."""
+        body: JsonObject = {**request.body, "stream": True} if streams else request.body
+        endpoint = self.endpoint(self.messages_url, request.version, request.betas, extra)
+        return endpoint, dumps(body)
 
     def endpoint(
         self, url: str, version: str | None, betas: list[str], extra: Mapping[str, str] | None

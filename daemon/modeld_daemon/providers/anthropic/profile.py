@@ -70,7 +70,7 @@ _CLAUDE_3 = replace(
 # cloud ("us.anthropic."). Unknown names are taken for the newest models.
 _ROWS: tuple[tuple[str, AnthropicProfile], ...] = (
     (r"claude-3-7", replace(_CLAUDE_4, max_output=128_000)),
-    (r"claude-(3|2|instant)", _CLAUDE_3),
+    (r"claude-(3|v?[12]|instant)", _CLAUDE_3),
     (r"claude-opus-4-5", replace(_CLAUDE_4, efforts=_TO_HIGH)),
     (r"claude-(opus|sonnet)-4-6", _CLAUDE_4_6),
     (r"claude-opus-4-7", _OPUS_4_7),

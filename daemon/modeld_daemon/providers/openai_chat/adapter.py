@@ -24,8 +24,6 @@ __all__ = ["OpenAIChat", "build"]
 
 log = logging.getLogger("modeld.providers.openai_chat")
 
-_PATH = "/chat/completions"
-
 
 def build(row: Row, connection: Connection, shared: object = None) -> OpenAIChat:  # noqa: ARG001
     """Makes the provider; nothing is sent and no SDK client is built yet."""
@@ -64,7 +62,7 @@ class OpenAIChat:
             stream=streams,
         )
         exchange = Exchange(call, route, sink, quirks)
-        endpoint = prepared.endpoint(_PATH, call.config.extra_headers)
+        endpoint = prepared.endpoint(self.sdk.chat_path(route.model), call.config.extra_headers)
         body = dumps(request.body)
         try:
             if streams:

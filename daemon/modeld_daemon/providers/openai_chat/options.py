@@ -24,6 +24,7 @@ _CLIENT_ARGS: Mapping[str, tuple[type, ...]] = {
     "default_query": (dict,),
     "timeout": (int, float),
     "data_residency": (str,),
+    "api_version": (str,),
 }
 _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
     "service_tier": (str,),
@@ -78,10 +79,14 @@ def check(row: Row, model: str, connection: Connection, shared: object = None) -
 
 
 def require_key(row: Row, connection: Connection) -> None:
-    """Raises where the provider needs a key and has none."""
+    """Raises where the provider needs a key or an address and has none."""
     if connection.api_key is None and row.key_required:
         names = " or ".join(row.key_variables)
         raise PrerequisiteError(f"No API key for {row.name}: set {names}.", provider=row.name)
+    if connection.base_url is None and row.quirks.get("own_address"):
+        names = " or ".join(row.base_url_variables)
+        message = f"No address for {row.name}: set {names}, or give base_url=."
+        raise PrerequisiteError(message, provider=row.name)
 
 
 def read_options(

@@ -1,0 +1,95 @@
+"""Anthropic's messages on Vertex AI, with Google Cloud credentials of the caller's session.
+
+https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from modeld.errors import InvalidRequest, PrerequisiteError
+
+from ...core.ports import Connection, Row
+from ..http.client import HttpClient
+from ..http.dial import tls_context
+from ..http.endpoint import Endpoint
+from ..http.jsontext import dumps
+from .options import Options
+from .request import WireRequest
+from .told_in_body import told_in_body
+
+if TYPE_CHECKING:
+    from ..google.credentials import Tokens
+
+__all__ = ["VertexPlace"]
+
+_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+_REGIONS = ("ANTHROPIC_VERTEX_REGION", "CLOUD_ML_REGION")
+_PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
+_VERSION = "vertex-2023-10-16"
+
+
+class VertexPlace:
+    """`rawPredict` and `streamRawPredict` of Vertex AI."""
+
+    def __init__(
+        self, row: Row, connection: Connection, options: Options, http: HttpClient
+    ) -> None:
+        self._row = row
+        self._options = options
+        self._environment = connection.environment
+        self._base_url = connection.base_url
+        self._lock = asyncio.Lock()
+        self._tokens: Tokens | None = None
+        self.http = http
+
+    async def outgoing(
+        self, request: WireRequest, extra: Mapping[str, str] | None, *, streams: bool
+    ) -> tuple[Endpoint, bytes]:
+        """The head and the body of a request for a message."""
+        tokens = self._tokens or await self._load()
+        token = tokens.fresh or await asyncio.to_thread(tokens.fetch)
+        body, headers = told_in_body(request, self._options, extra, _VERSION)
+        if streams:
+            body["stream"] = True
+        url = self._url(str(request.body["model"]), tokens.project, streams=streams)
+        own = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+        return Endpoint.make("POST", url, {**headers, **own}.items()), dumps(body)
+
+    def _url(self, model: str, project: str | None, *, streams: bool) -> str:
+        region = self._named(_REGIONS)
+        if not region.replace("-", "").isalnum():
+            raise InvalidRequest(f"{region!r} is no location of Google Cloud")
+        project = self._named(_PROJECTS, project)
+        prefix = "" if region == "global" else f"{region}-"
+        base = self._base_url or f"https://{prefix}aiplatform.googleapis.com/v1"
+        method = "streamRawPredict" if streams else "rawPredict"
+        place = f"projects/{quote(project, safe='')}/locations/{region}/publishers/anthropic"
+        return f"{base.rstrip('/')}/{place}/models/{quote(model, safe='@')}:{method}"
+
+    def _named(self, variables: tuple[str, ...], otherwise: str | None = None) -> str:
+        found = (self._environment[name] for name in variables if self._environment.get(name))
+        value = next(found, otherwise)
+        if not value:
+            message = f"{self._row.name} needs {variables[0]}: set it in the environment."
+            raise PrerequisiteError(message, provider=self._row.name)
+        return value
+
+    async def _load(self) -> Tokens:
+        async with self._lock:
+            if self._tokens is None:
+                self._tokens = await asyncio.to_thread(self._make)
+            return self._tokens
+
+    def _make(self) -> Tokens:
+        """In a thread: google-auth takes half a second to import."""
+        module = importlib.import_module("..google.credentials", __package__)
+        environment = self._environment
+        tokens: Tokens = module.Tokens(
+            self._row.name, environment, None, _SCOPES, tls_context(environment)
+        )
+        return tokens

@@ -1,0 +1,1 @@
+"""Amazon Web Services: regions, credentials, signatures, event streams and errors."""

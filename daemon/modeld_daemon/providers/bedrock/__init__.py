@@ -1,0 +1,1 @@
+"""Amazon Bedrock by Converse and ConverseStream."""

@@ -1,0 +1,252 @@
+"""Signatures of AWS by botocore, against a server that says exactly what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from modeld.errors import (
+    AuthenticationError,
+    ModeldError,
+    PrerequisiteError,
+    ProviderError,
+    RateLimited,
+)
+from modeld.types import ChatMessageUser, ModelOutput
+from modeld_daemon.core.call import Account, Call, Route
+from modeld_daemon.core.ports import Connection
+from modeld_daemon.providers.bedrock.adapter import build
+from tests.fakes.aws_frames import frame
+from tests.fakes.exact_server import Seen, serving
+from tests.fakes.playing_openai import Deltas
+from tests.fakes.recorded_bedrock import ROW, SESSION
+
+pytest.importorskip("botocore", reason="the extra bedrock is not installed")
+
+MODEL = "us.amazon.nova-micro-v1:0"
+OK = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "hi"}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+}
+STS = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId>
+<SecretAccessKey>role-secret</SecretAccessKey><SessionToken>role-token</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>"""
+
+
+@pytest.fixture(autouse=True)
+def strange_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the process itself has must never be used."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIADAEMON")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "daemon-secret")
+    monkeypatch.setenv("AWS_PROFILE", "daemon")
+    monkeypatch.setenv("AWS_REGION", "eu-west-9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def http(status: int, body: bytes, kind: str = "application/json") -> bytes:
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def ask(url: str | None, env: dict[str, str], key: str | None = None, **more: Any) -> Any:
+    sink = more.pop("sink", None)
+    provider = build(ROW, Connection(url, key, more, env))
+    try:
+        call = Call("1", [ChatMessageUser("hello")])
+        route = Route("bedrock", MODEL, Account("bedrock", url, "f"))
+        return await provider.generate(call, route, sink)
+    finally:
+        await provider.aclose()
+
+
+def play(env: dict[str, str], *answers: bytes, **more: Any) -> tuple[Any, list[Seen]]:
+    async def scene() -> tuple[Any, list[Seen]]:
+        left = list(answers or [http(200, json.dumps(OK).encode())])
+
+        async def answer(seen: Seen) -> None:
+            seen.writer.write(left.pop(0))
+
+        async with serving(answer) as server:
+            url = f"http://127.0.0.1:{server.port}"
+            said = {name: value.format(url=url) for name, value in env.items()}
+            try:
+                output: Any = await ask(url, said, **more)
+            except ModeldError as error:
+                output = error
+            return output, server.requests
+
+    return asyncio.run(scene())
+
+
+def headers_of(seen: Seen) -> dict[str, str]:
+    lines = seen.head.decode().split("\r\n")[1:-2]
+    return {name: value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+def signature(seen: Seen, secret: str, region: str) -> str:
+    """The signature of the request, by Amazon's description alone.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+    """
+    headers = headers_of(seen)
+    names = re.findall(r"SignedHeaders=([^,]+)", headers["authorization"])[0]
+    path = seen.head.decode().split(" ")[1]
+    lines = "".join(f"{name}:{headers[name]}\n" for name in names.split(";"))
+    digest = hashlib.sha256(seen.body).hexdigest()
+    canonical = f"POST\n{quote(path, safe='/')}\n\n{lines}\n{names}\n{digest}"
+    date = headers["x-amz-date"]
+    scope = f"{date[:8]}/{region}/bedrock/aws4_request"
+    hashed = hashlib.sha256(canonical.encode()).hexdigest()
+    key = b"AWS4" + secret.encode()
+    for part in (*scope.split("/"), f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashed}"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key.hex()
+
+
+def check_signed(seen: Seen, id: str, secret: str, region: str) -> None:
+    authorization = headers_of(seen)["authorization"]
+    assert f"Credential={id}/" in authorization
+    assert f"/{region}/bedrock/aws4_request" in authorization
+    assert authorization.endswith(f"Signature={signature(seen, secret, region)}")
+
+
+def test_a_request_is_signed_by_the_sessions_keys():
+    output, (seen,) = play({**SESSION, "AWS_SESSION_TOKEN": "temporary"})
+    assert output.completion == "hi"
+    assert headers_of(seen)["x-amz-security-token"] == "temporary"
+    assert seen.head.startswith(b"POST /model/us.amazon.nova-micro-v1%3A0/converse HTTP/1.1")
+    check_signed(seen, SESSION["AWS_ACCESS_KEY_ID"], SESSION["AWS_SECRET_ACCESS_KEY"], "us-east-1")
+
+
+def test_a_key_of_bedrocks_wins_over_other_credentials():
+    _, (seen,) = play(SESSION, key="bearer-key")
+    assert headers_of(seen)["authorization"] == "Bearer bearer-key"
+
+
+def test_a_profile_is_read_from_the_sessions_files(tmp_path):
+    shared, config = tmp_path / "credentials", tmp_path / "config"
+    shared.write_text("[one]\naws_access_key_id = AKIAONE\naws_secret_access_key = s1\n"
+                      "[two]\naws_access_key_id = AKIATWO\naws_secret_access_key = s2\n")  # fmt: skip
+    config.write_text("[profile one]\nregion = eu-west-1\n[profile two]\nregion = eu-west-2\n")
+    files = {"AWS_SHARED_CREDENTIALS_FILE": str(shared), "AWS_CONFIG_FILE": str(config)}
+    _, (seen,) = play({**files, "AWS_PROFILE": "one"})
+    check_signed(seen, "AKIAONE", "s1", "eu-west-1")
+    _, (seen,) = play({**files, "AWS_PROFILE": "one"}, profile="two")
+    check_signed(seen, "AKIATWO", "s2", "eu-west-2")
+    _, (seen,) = play({**files, **SESSION}, profile="two", region="us-west-2")
+    check_signed(seen, "AKIATWO", "s2", "us-west-2")
+
+
+def test_a_web_identity_becomes_a_role(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("a-token")
+    env = {
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/modeld",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "AWS_ENDPOINT_URL_STS": "{url}",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    answers = http(200, STS.encode(), "text/xml"), http(200, json.dumps(OK).encode())
+    output, requests = play(env, *answers)
+    assert isinstance(output, ModelOutput), output
+    assert b"a-token" in requests[0].body
+    check_signed(requests[1], "ASIAROLE", "role-secret", "us-east-1")
+
+
+def test_missing_credentials_name_the_variables(tmp_path):
+    env = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1"}
+    error, requests = play(env)
+    assert isinstance(error, PrerequisiteError)
+    assert "AWS_ACCESS_KEY_ID" in error.message
+    assert "AWS_PROFILE" in error.message
+    assert not requests
+    error, _ = play({**env, "AWS_PROFILE": "nobody"})
+    assert isinstance(error, PrerequisiteError)
+    assert "nobody" in error.message
+
+
+def test_a_missing_region_names_the_variable():
+    env = {name: value for name, value in SESSION.items() if name != "AWS_REGION"}
+    with pytest.raises(PrerequisiteError, match="AWS_REGION"):
+        asyncio.run(ask(None, env))
+
+
+def test_a_refused_signature_is_an_authentication_error():
+    body = b'{"message": "The security token included in the request is invalid."}'
+    error, _ = play(SESSION, http(403, body))
+    assert isinstance(error, AuthenticationError)
+
+
+def stream(*frames_: bytes) -> bytes:
+    return http(200, b"".join(frames_), "application/vnd.amazon.eventstream")
+
+
+def event(name: str, value: Any) -> bytes:
+    return frame(json.dumps(value).encode(), **{":message-type": "event", ":event-type": name})
+
+
+def test_an_exception_in_a_stream_is_its_error():
+    begun = event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "he"}})
+    refused = frame(
+        b'{"message": "slow down"}',
+        **{":message-type": "exception", ":exception-type": "throttlingException"},
+    )
+    error, _ = play(SESSION, stream(begun, refused), sink=Deltas())
+    assert isinstance(error, RateLimited)
+    assert error.message == "slow down"
+
+
+def test_a_frame_with_a_wrong_checksum_is_an_error():
+    begun = bytearray(event("messageStop", {"stopReason": "end_turn"}))
+    begun[-1] ^= 1
+    error, _ = play(SESSION, stream(bytes(begun)), sink=Deltas())
+    assert type(error) is ProviderError
+    assert "checksum" in error.message
+
+
+def test_two_sessions_sign_as_themselves_when_interleaved():
+    async def scene() -> list[Seen]:
+        async def answer(seen: Seen) -> None:
+            seen.writer.write(http(200, json.dumps(OK).encode()))
+
+        async with serving(answer) as server:
+            url = f"http://127.0.0.1:{server.port}"
+            providers = []
+            for name in ("A", "B"):
+                env = {**SESSION, "AWS_ACCESS_KEY_ID": f"AKIA{name}"}
+                env["AWS_SECRET_ACCESS_KEY"] = f"secret-{name}"
+                providers.append((name, build(ROW, Connection(url, None, {}, env))))
+
+            async def one(name: str, provider: Any, number: int) -> None:
+                call = Call(str(number), [ChatMessageUser(f"{name}{number}")])
+                await provider.generate(
+                    call, Route("bedrock", MODEL, Account("bedrock", url, name)), None
+                )
+
+            async with asyncio.TaskGroup() as group:
+                for number in range(100):
+                    for name, provider in providers:
+                        group.create_task(one(name, provider, number))
+            for _, provider in providers:
+                await provider.aclose()
+            return server.requests
+
+    requests = asyncio.run(scene())
+    assert len(requests) == 200
+    for seen in requests:
+        name = json.loads(seen.body)["messages"][0]["content"][0]["text"][0]
+        check_signed(seen, f"AKIA{name}", f"secret-{name}", "us-east-1")
