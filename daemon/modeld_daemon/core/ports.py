@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from modeld.errors import ModelNotFound
 from modeld.types import JsonValue, ModelOutput
 
 from .call import Call, Route
 from .lane_statistics import LaneSettings, LaneStatistics
 
 __all__ = [
-    "Catalog", "Connection", "EngineListing", "LaneBoard", "ModelListing", "Provider", "ProviderSource", "Row",
-    "Sink", "TokenCount",
+    "Catalog", "Connection", "EngineListing", "LaneBoard", "ModelListing", "NotLoaded", "Provider", "ProviderSource",
+    "Row", "Sink", "TokenCount",
 ]  # fmt: skip
 
 
@@ -115,6 +116,17 @@ class LaneBoard(Protocol):
         """
 
 
+class NotLoaded(ModelNotFound):
+    """There may be such a provider once `load` was awaited; then ask again.
+
+    `load` raises what is wrong with the provider. Where nobody waits, there is no such provider.
+    """
+
+    def __init__(self, message: str, load: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(message)
+        self.load = load
+
+
 class ProviderSource(Protocol):
     """Where providers come from."""
 
@@ -122,7 +134,7 @@ class ProviderSource(Protocol):
         """All providers of this daemon, by name."""
 
     def row(self, name: str) -> Row:
-        """The row of that name; `ModelNotFound` if there is none."""
+        """The row of that name; `ModelNotFound` if there is none, `NotLoaded` if one must wait."""
 
     def check(self, row: Row, model: str, connection: Connection) -> None:
         """Raises at once what would make every call fail: a missing package, a bad argument."""

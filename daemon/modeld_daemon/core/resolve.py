@@ -8,7 +8,6 @@ configuration goes only to the configured or default URL, never to one that a ca
 from __future__ import annotations
 
 import json
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,7 +17,7 @@ from modeld.types import GenerateConfig, JsonObject
 
 from .accounts import Accounts
 from .call import Account, Route
-from .ports import Connection, ProviderSource, Row
+from .ports import Connection, NotLoaded, ProviderSource, Row
 
 __all__ = ["Configured", "ModelSpec", "Resolution", "Resolver", "split_name"]
 
@@ -100,12 +99,21 @@ class Resolver:
         provider, _ = split_name(spec.name)
         try:
             return self.source.row(provider)
+        except NotLoaded:
+            raise
         except ModelNotFound:
             known = ", ".join(row.name for row in self.source.rows())
             raise ModelNotFound(
                 f"Model API {provider[:100]} of model '{spec.name[:200]}' not recognized. "
                 f"Known: {known}."
             ) from None
+
+    async def ready(self, spec: ModelSpec) -> None:
+        """Waits until the provider of the model is loaded, if there is something to load."""
+        try:
+            self.row(spec)
+        except NotLoaded as found:
+            await found.load()
 
     def variables(self, row: Row) -> list[str]:
         """Variables on which models of the row depend."""

@@ -12,6 +12,7 @@ from modeld.v1 import model_service_pb2 as pb
 from modeld.v1.model_service_pb2_grpc import ModelServiceServicer
 
 from ..core.ports import Catalog
+from ..core.resolve import ModelSpec
 from ..core.sessions import Session, Sessions
 from .admission import Admission
 from .calls import spec_from_proto
@@ -56,6 +57,7 @@ class ModelServicer(ModelServiceServicer):
     ) -> pb.OpenModelResponse:
         """Leases a model to a session."""
         self._admission.check()
+        await self._sessions.resolver.ready(ModelSpec(request.model.name))
         return open_model(self._sessions, self._session(context), request)
 
     async def CloseModel(  # noqa: N802
