@@ -16,7 +16,7 @@ from .call import Call, Route
 from .lane_statistics import LaneSettings, LaneStatistics
 
 __all__ = [
-    "Catalog", "Connection", "EngineListing", "LaneBoard", "ModelListing", "NotLoaded", "Provider", "ProviderSource",
+    "Catalog", "Connection", "EngineListing", "LaneBoard", "ListsModels", "ModelListing", "NotLoaded", "Provider", "ProviderSource",
     "Row", "Sink", "TokenCount",
 ]  # fmt: skip
 
@@ -101,6 +101,13 @@ class Provider(Protocol):
         """Closes connections and processes. Later calls are errors."""
 
 
+class ListsModels(Protocol):
+    """What a provider also is whose API lists its models."""
+
+    async def models(self) -> list[ModelListing] | None:
+        """The models of the account; None where the server has no list."""
+
+
 class LaneBoard(Protocol):
     """Where all lanes are seen and set. Methods return at once."""
 
@@ -172,6 +179,9 @@ class EngineListing:
 class Catalog(ProviderSource, Protocol):
     """What there is to name."""
 
+    def look(self) -> None:
+        """Looks for what has been installed since. It may block."""
+
     def models(self, provider: str) -> list[ModelListing]:
         """Models of a provider ("" for all) that are known without asking a server. May block."""
 
@@ -180,6 +190,9 @@ class Catalog(ProviderSource, Protocol):
 
     def install_hint(self, row: Row) -> str:
         """The command that installs them."""
+
+    def features(self, row: Row) -> tuple[str, ...]:
+        """What can be asked of it, in words."""
 
     def engines(self) -> list[EngineListing]:
         """Engine processes."""

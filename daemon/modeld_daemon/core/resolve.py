@@ -138,6 +138,14 @@ class Resolver:
         )
         return Resolution(row, Route(row.name, model, account), connection, key)
 
+    def configuration(self, row: Row) -> tuple[bool, str | None]:
+        """Whether the configuration has a key of the provider, and its base URL. It may block."""
+        try:
+            found = self._configured.api_key(row.name) is not None
+        except PrerequisiteError:  # it says where a key is, but there is none
+            found = False
+        return found, self._configured.base_url(row.name)
+
     def _credentials(
         self, row: Row, spec: ModelSpec, environment: Mapping[str, str]
     ) -> tuple[str | None, str | None]:

@@ -18,6 +18,7 @@ from modeld.errors import ModeldError, PrerequisiteError
 from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
 from .extensions.extensions import Extensions
+from .features import FEATURES
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
 
@@ -93,6 +94,14 @@ class Registry:
     def install_hint(self, row: Row) -> str:
         """The command that installs what the row needs."""
         return f"pip install 'modeld[{row.extra}]'" if row.extra else ""
+
+    def features(self, row: Row) -> tuple[str, ...]:
+        """What can be asked of it; of an extension, what is known of it."""
+        return FEATURES.get(row.dialect) or self._extensions.features(row)
+
+    def look(self) -> None:
+        """Looks for extensions, so that `rows` has all that are installed. It may block."""
+        self._extensions.look()
 
     def check(self, row: Row, model: str, connection: Connection) -> None:
         """Raises at once what would make every call fail."""

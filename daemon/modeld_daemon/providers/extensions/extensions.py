@@ -71,6 +71,13 @@ class Extensions:
             raise ModelNotFound(f"there is no provider '{name}'")
         raise NotLoaded(f"the provider '{name}' is not loaded", lambda: self._load(name))
 
+    def features(self, row: Row) -> tuple[str, ...]:
+        """What a loaded one offers."""
+        extension = self._loaded.get(row.name)
+        offers = {"stream": "streaming", "count_tokens": "count", "models": "list"}
+        made = None if extension is None else extension.made
+        return tuple(word for name, word in offers.items() if hasattr(made, name))
+
     def extension(self, row: Row) -> Extension | None:
         """The loaded extension of that row; None for a row of the daemon's own."""
         return self._loaded.get(row.name)
