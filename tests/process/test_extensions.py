@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,25 @@ def test_the_example_is_found_and_used(searched):
             "acme 404",
             "999",
         ]
+
+
+def test_the_commands_know_it(searched, monkeypatch):
+    monkeypatch.setenv("ACME_API_KEY", "key-of-acme-123")
+
+    def shown(*command: str) -> list[dict[str, object]]:
+        done = subprocess.run(
+            [sys.executable, "-m", "modeld", *command, "--json"], capture_output=True, check=True
+        )
+        assert b"key-of-acme" not in done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    found = {provider["name"]: provider for provider in shown("providers")}
+    assert found["acme"]["description"] == "Acme's models for modeld"  # not imported yet
+    assert {model["name"] for model in shown("models", "acme")} == {"acme/loud", "acme/louder"}
+    found = {provider["name"]: provider for provider in shown("providers")}
+    assert found["acme"]["description"] == "Acme's models, in capitals"
+    assert found["acme"]["key_from"] == "environment"
+    assert found["acme"]["features"] == ["streaming", "count", "list"]
 
 
 def test_its_row_is_a_provider_like_any_other(searched):
