@@ -135,6 +135,10 @@ class Nosy(Plain):
     row = Row(name="nosy", dialect="x", description="", key_variables=("MY_SECRET",))
 
 
+class Nested(Plain):
+    row = Row(name="nested", dialect="x", description="", packages=("os.path",))
+
+
 number = 42
 shared = Shared()
 dialect = Row(name="dialect", dialect="telepathy", description="")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
 import pytest
 
 from modeld import GenerateConfig, errors, get_model
-from modeld_daemon.providers.extensions import host
+from modeld_daemon.providers.extensions import extensions, host
 from modeld_daemon.providers.registry import Registry
+from tests.fakes.raw_session import RawSession, cancel, generate
 from tests.fakes.serving import House
 
 BAD = "tests.fakes.bad_extensions"
@@ -21,6 +23,8 @@ PLUGINS = {
     "future": f"{BAD}:Future",
     "misnamed": f"{BAD}:Misnamed",
     "nosy": f"{BAD}:Nosy",
+    "nested": f"{BAD}:Nested",
+    "slow": "tests.fakes.slow_extension:provider",
     "number": f"{BAD}:number",
     "dialect": f"{BAD}:dialect",
     "quirky": f"{BAD}:quirky",
@@ -143,6 +147,7 @@ def test_blocking_code_holds_up_nobody_else(house, monkeypatch):
         ("future", errors.PrerequisiteError, "version 2"),
         ("misnamed", errors.InternalError, "'other'"),
         ("nosy", errors.InternalError, "MY_SECRET"),
+        ("nested", errors.InternalError, "os.path"),
         ("number", errors.InternalError, "of type int; it must be a Row"),
         ("dialect", errors.InternalError, "telepathy"),
         ("quirky", errors.InternalError, "quirks of its row is of type list"),
@@ -157,6 +162,27 @@ def test_one_that_cannot_be_used_says_why(house, name, error, words):
             ask(f"{name}/m")
         assert f"'{name}'" in str(caught.value)
     assert ask("shared/m") == "shared"
+
+
+def test_an_import_that_takes_long_holds_up_nobody(house, monkeypatch):
+    monkeypatch.delitem(sys.modules, "tests.fakes.slow_extension", raising=False)
+    monkeypatch.setattr(extensions, "LOAD_SECONDS", 0.3)
+    with pytest.raises(errors.InternalError, match="import has not ended"):
+        ask("slow/m")
+    began = time.monotonic()
+    assert ask("shared/m") == "shared"
+    assert time.monotonic() - began < 1
+    monkeypatch.setattr(extensions, "LOAD_SECONDS", 10)
+    assert ask("slow/m") == "shared"  # the same import, awaited again
+
+
+def test_a_call_that_names_its_model_itself_waits_for_the_import(house):
+    with RawSession(house) as session:
+        session.send(generate(1, "hi", model="shared/m"), generate(2, "hi", model="slow/m"))
+        assert session.answer(1) == "shared"
+        session.send(cancel(2))
+        session.send(generate(3, "hi", model="shared/m"))
+        assert session.answer(3) == "shared"
 
 
 def test_a_provider_that_nobody_knows_is_not_found(house):

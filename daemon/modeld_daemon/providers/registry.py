@@ -158,7 +158,7 @@ class Registry:
             shared = self._opened(row.dialect) if row.dialect in DIALECTS else None
             if shared is not None:
                 listed += shared.listing(row.name)
-            elif not row.network:
+            elif not row.network and row.dialect in DIALECTS:
                 listed.append(ModelListing(f"{row.name}/model", description=row.description))
         return listed
 

@@ -59,7 +59,8 @@ class Extensions:
     def rows(self) -> list[Row]:
         """Those that were found; of one that is not loaded, what can be known."""
         rows = {name: provisional(origins[0]) for name, origins in self._found.items()}
-        return list((rows | {name: one.row for name, one in self._loaded.items()}).values())
+        loaded = dict(self._loaded)  # one may be loaded meanwhile: this runs in a thread, too
+        return list((rows | {name: one.row for name, one in loaded.items()}).values())
 
     def row(self, name: str) -> Row:
         """The row of that name. `NotLoaded` when the extension must be loaded first."""

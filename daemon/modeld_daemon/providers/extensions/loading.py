@@ -131,6 +131,11 @@ def _checked(origin: Origin, row: Any) -> Row:
             good = isinstance(value, str) or (field.name == "base_url" and value is None)
         if not good:
             raise origin.fault(f"{field.name} of its row is {_kind(value)}")
+    for package in row.packages:
+        if not package.isidentifier():  # to look for a.b, the interpreter imports a
+            raise origin.fault(
+                f"packages of its row names {package!r:.80}, not a top-level package"
+            )
     for name in (*row.key_variables, *row.base_url_variables, *row.other_variables):
         if not ACCEPTED.fullmatch(name):
             raise origin.fault(
