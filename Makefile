@@ -21,7 +21,7 @@ SERVICE_PROTOS := $(wildcard proto/modeld/v1/*_service.proto)
 GENERATED      := client/modeld/v1
 
 MATRIX_TOOLS := pytest pytest-timeout pytest-xdist hypothesis trio psutil python-dotenv pyyaml
-MATRIX_TESTS := tests/contract tests/unit tests/rpc
+MATRIX_TESTS := tests/contract tests/unit tests/rpc tests/conformance
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

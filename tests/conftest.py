@@ -13,6 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+# Hooks of a folder below are not heard where the run is split among processes.
+from tests.conformance.board import pytest_terminal_summary  # noqa: F401
+
 ROOT = Path(__file__).resolve().parents[1]
 FULL = os.environ.get("MODELD_SOAK") == "1"
 

@@ -47,7 +47,9 @@ class Server:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = [
-                    line for line in head.split(b"\r\n") if line.startswith(b"content-length")
+                    line
+                    for line in head.lower().split(b"\r\n")
+                    if line.startswith(b"content-length")
                 ]
                 size = int(length[0].split(b":")[1]) if length else 0
                 seen = Seen(head, await reader.readexactly(size), number, reader, writer)

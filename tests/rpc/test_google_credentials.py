@@ -33,15 +33,17 @@ def play_vertex(tmp_path: Path, key: str, refused: int = 0, token_status: int = 
 
     async def play() -> list[Seen]:
         tokens = [0]
-        revoked = [f"Bearer token-{number}\r\n".encode() for number in range(1, refused + 1)]
+        revoked = [f"Bearer access-token-{number}\r\n".encode() for number in range(1, refused + 1)]
 
         async def answer(seen: Seen) -> None:
             if seen.head.startswith(b"POST /token "):
                 tokens[0] += 1
-                token = {"access_token": f"token-{tokens[0]}", "expires_in": 3600}
-                seen.writer.write(http(token_status, token if token_status == 200 else {}))
+                token = {"access_token": f"access-token-{tokens[0]}", "expires_in": 3600}
+                refusal = {"error": "no", "error_description": seen.body.decode()}
+                seen.writer.write(http(token_status, token if token_status == 200 else refusal))
             elif any(token in seen.head for token in revoked):
-                error = {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "old"}}
+                message = f"old: {seen.head.decode()}"
+                error = {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": message}}
                 seen.writer.write(http(401, error))
             else:
                 seen.writer.write(http(200, OK))
@@ -77,23 +79,25 @@ def test_a_service_account_signs_requests(tmp_path, private_key):
     where = b"/v1beta1/projects/own-project/locations/us-east5/publishers/google/models/gemini-x"
     for seen in calls:
         assert seen.head.startswith(b"POST " + where + b":generateContent ")
-        assert b"authorization: Bearer token-1\r\n" in seen.head
+        assert b"authorization: Bearer access-token-1\r\n" in seen.head
 
 
 def test_a_refused_token_is_renewed_once(tmp_path, private_key):
     requests = play_vertex(tmp_path, private_key, refused=1)
     tokens = [seen for seen in requests if seen.head.startswith(b"POST /token ")]
     assert len(tokens) == 2
-    assert sum(b"Bearer token-2" in seen.head for seen in requests) == 2
-    with pytest.raises(AuthenticationError):
+    assert sum(b"Bearer access-token-2" in seen.head for seen in requests) == 2
+    with pytest.raises(AuthenticationError, match=r"Bearer \*\*\*") as caught:
         play_vertex(tmp_path, private_key, refused=99)
+    assert "access-token" not in repr(caught.value)
 
 
 @pytest.mark.parametrize("status, kind", [(400, AuthenticationError), (503, ProviderUnavailable)])
 def test_no_token_is_an_error_of_its_kind(tmp_path, private_key, status, kind, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _seconds: None)  # google-auth waits between tries
-    with pytest.raises(kind):
+    with pytest.raises(kind) as caught:
         play_vertex(tmp_path, private_key, token_status=status)
+    assert "assertion=***" in str(caught.value)  # the servers quote what was sent
 
 
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_dict")

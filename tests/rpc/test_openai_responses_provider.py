@@ -103,7 +103,8 @@ def generate(
 @pytest.mark.parametrize(
     "args, model, path",
     [
-        ({}, "gpt-5", "/v1/chat/completions"),  # a compatible server: chat, whatever the model
+        ({}, "gpt-5", "/v1/responses"),  # OpenAI's model behind a gateway
+        ({}, "somebodys-model", "/v1/chat/completions"),
         ({"responses_api": True}, "gpt-4o", "/v1/responses"),
         ({"responses_api": False}, "gpt-5", "/v1/chat/completions"),
     ],
@@ -117,6 +118,18 @@ def test_one_provider_speaks_both_apis(args, model, path):
 
     answer = DONE if path.endswith("responses") else CHAT
     asyncio.run(with_provider((reply(200, answer),), scene, args))
+
+
+def test_a_compatible_server_without_responses_is_asked_for_chat_from_then_on():
+    missing = reply(404, {"detail": "Not Found"})
+
+    async def scene(provider: OpenAI, server: Server) -> None:
+        for _ in range(2):
+            output = await provider.generate(call(), route("gpt-5"), None)
+            assert output.completion == "from chat"
+        assert asked(server) == ["POST /v1/responses", *["POST /v1/chat/completions"] * 2]
+
+    asyncio.run(with_provider((missing, reply(200, CHAT), reply(200, CHAT)), scene, {}))
 
 
 def test_openais_own_server_is_asked_by_the_models_api():

@@ -263,3 +263,8 @@ def test_a_count_asks_about_the_same_request():
 def test_wrong_model_args_are_named(args, text):
     with pytest.raises(InvalidRequest, match=text):
         read_options(args, {})
+
+
+def test_a_tool_that_nothing_may_stand_in_for_is_a_function():
+    (tools,) = request(tools=[SEARCH], internal_tools=False).body["tools"]
+    assert [tool["name"] for tool in tools["functionDeclarations"]] == ["web_search"]

@@ -25,7 +25,7 @@ from modeld_daemon.providers.engine.engine import LoadFailed
 from modeld_daemon.providers.engine.words import CallFailed
 from modeld_daemon.providers.llama_cpp.errors import call_error, is_overflow, load_error
 from modeld_daemon.providers.llama_cpp.options import ModelArgs, default_threads
-from modeld_daemon.providers.llama_cpp.request import build_messages, build_requests
+from modeld_daemon.providers.llama_cpp.request import build_messages, build_requests, left_out
 from modeld_daemon.providers.llama_cpp.response import build_output, overflow_output
 from modeld_daemon.providers.llama_cpp.stream import Chunks
 
@@ -259,3 +259,9 @@ def test_a_load_that_failed_is_told_with_llama_cpps_reason():
     lines = ["0.0 E ggml_aligned_malloc: insufficient memory (attempted to allocate 9 MB)"]
     error = load_error(LoadFailed(CallFailed("engine", "failed"), lines), "/m.gguf", "local/m")
     assert type(error) is EngineError
+
+
+def test_what_local_models_have_not_is_said():
+    assert left_out(GenerateConfig(temperature=0.5, seed=1)) == []
+    (warning,) = left_out(GenerateConfig(reasoning_effort="low"))
+    assert "reasoning_effort" in warning

@@ -139,9 +139,12 @@ def test_sampling_is_for_models_that_do_not_think(model, effort, kept, sent):
 
 
 def test_what_the_api_does_not_know_is_warned_of():
-    made = request(ChatMessageUser("hi"), top_k=3, best_of=2)
-    assert not {"top_k", "best_of"} & made.body.keys()
-    assert [warning.split()[4] for warning in made.warnings] == ["top_k:", "best_of:"]
+    unknown = {"top_k": 3, "best_of": 2, "effort": "low", "reasoning_tokens": 9}
+    made = request(ChatMessageUser("hi"), **unknown, fallback_models=["m"])
+    assert not unknown.keys() & made.body.keys()
+    assert [warning.split()[4] for warning in made.warnings] == [
+        *("top_k:", "best_of:", "effort:", "fallback_models:", "reasoning_tokens:"),
+    ]
 
 
 @pytest.mark.parametrize("model", ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5.5"])

@@ -261,3 +261,21 @@ def test_counting_asks_for_what_is_read():
     tools = [ToolInfo("f", "")]
     counted = count_body(body(tools=tools, max_tokens=3, reasoning_effort="low"))
     assert counted.keys() == {"model", "input", "tools", "tool_choice", "reasoning"}
+
+
+def test_a_tool_that_nothing_may_stand_in_for_is_a_function():
+    search = ToolInfo("web_search", "Searches.", options={"openai": True})
+    made = body(tools=[search], choice=ToolFunction("web_search"), internal_tools=False)
+    assert [tool["type"] for tool in made["tools"]] == ["function"]
+    assert made["tool_choice"] == {"type": "function", "name": "web_search"}
+    assert search.options == {"openai": True}
+
+
+def test_nothing_is_left_out_in_silence():
+    made = request(model="o3", logprobs=True, effort="low", fallback_models=["m"])
+    assert "include" not in {k for k, v in made.body.items() if v != [ENCRYPTED]}
+    assert [warning.rpartition(":")[0].split()[-1] for warning in made.warnings] == [
+        "effort",
+        "fallback_models",
+        "logprobs",
+    ]

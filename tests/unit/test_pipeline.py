@@ -364,3 +364,12 @@ async def test_a_cancelled_flight_tells_a_watcher_that_stayed():
         ticket.flight.cancel("cancelled by its caller")
         await c.pipeline.flights.drained()
         assert isinstance(witness.error, Cancelled)
+
+
+@virtual_time
+async def test_what_is_asked_for_and_not_there_yet_is_said_with_the_output():
+    async with core() as house:
+        witness, _ = house.submit(house.lease(), config=GenerateConfig(cache=True, batch=True))
+        await anyio.sleep(1)
+        warnings = witness.result.output.metadata["warnings"]
+        assert [w.split()[0] for w in warnings] == ["config.cache", "config.batch"]

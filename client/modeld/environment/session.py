@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import InvalidRequest
@@ -43,25 +43,60 @@ class _Found:
     content: DotEnv = field(default=_NOTHING, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Values that were read, and from what."""
+
+    keys: tuple[bytes, ...]
+    raw: tuple[bytes | None, ...] = field(repr=False)
+    dotenv: Mapping[str, str | None] = field(repr=False)
+    values: Mapping[str, str | None] = field(repr=False)
+
+
 class Environment:
     """The variables of this process and of the nearest `.env` upward; the process wins."""
 
-    __slots__ = ("_checked", "_environ", "_found")
+    __slots__ = ("_checked", "_environ", "_found", "_known", "_raw")
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._environ = environ
         self._found = _Found(folder=None, searched_at=-_SEARCH_AGAIN_SECONDS)
         self._checked: set[str] = set()
+        # What os.environ keeps behind its decoding, which would cost more than all else of a call.
+        self._raw: Mapping[bytes, bytes] | None = (
+            getattr(environ, "_data", None)
+            if environ is os.environ and os.name == "posix"
+            else None
+        )
+        self._known: dict[tuple[str, ...], _Values] = {}
 
     def __repr__(self) -> str:
         return f"Environment(dotenv={self._found.path!r})"
 
-    def values(self, names: Iterable[str]) -> dict[str, str | None]:
-        """Values to send to the daemon; None where there is none.
+    def values(self, names: tuple[str, ...]) -> Mapping[str, str | None]:
+        """Values to send to the daemon; None where there is none. The same object as long as none
+        has changed.
 
         An `InvalidRequest` if a name is not one that belongs to providers.
         """
         dotenv = self._dotenv()
+        if self._raw is None:
+            return self._read_values(names, dotenv)
+        known = self._known.get(names)
+        if known is None:
+            keys = tuple(os.fsencode(name) for name in names)
+        else:
+            keys = known.keys
+            if known.dotenv is dotenv and known.raw == tuple(map(self._raw.get, keys)):
+                return known.values
+        raw = tuple(map(self._raw.get, keys))
+        values = self._read_values(names, dotenv)
+        self._known[names] = _Values(keys, raw, dotenv, values)
+        return values
+
+    def _read_values(
+        self, names: tuple[str, ...], dotenv: Mapping[str, str | None]
+    ) -> dict[str, str | None]:
         values: dict[str, str | None] = {}
         for name in names:
             if name not in self._checked:

@@ -98,6 +98,9 @@ class Hub:
             return
         sent = link.environment_sent
         values = self.environment.values(names)
+        if link.environment_seen.get(names) is values:
+            return
+        link.environment_seen[names] = values
         changed = {n: v for n, v in values.items() if n not in sent or sent[n] != v}
         if not changed:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from queue import Empty, SimpleQueue
@@ -98,6 +98,8 @@ class Link:
         self.session = ""
         self.daemon_version = ""
         self.environment_sent: dict[str, str | None] = {}
+        self.environment_seen: dict[tuple[str, ...], Mapping[str, str | None]] = {}
+        """Values that were compared with what was sent, by their names."""
         self.environment_of: dict[str, tuple[str, ...]] = {}
         """Variables for which the daemon asked, by provider."""
         self.environment_version = 0

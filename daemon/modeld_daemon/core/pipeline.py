@@ -18,7 +18,7 @@ from .events import Watcher
 from .flights import Flight, Flights, Ticket
 from .lanes import Lanes
 from .ports import TokenCount
-from .prepare import deadline, fingerprint, prepare, refuse
+from .prepare import deadline, fingerprint, prepare, refuse, warn
 from .retry import Attempts
 from .sessions import Lease
 
@@ -73,6 +73,7 @@ class Pipeline:
             self.clients.leave(client)
         if output.time is None:
             output.time = attempts.provider_time
+        warn(call, output)
         refuse(call, route, output)
         info = CallInfo(
             call_id=call.id,

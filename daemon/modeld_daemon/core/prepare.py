@@ -20,7 +20,7 @@ from modeld.types import (
 
 from .call import Call, Route
 
-__all__ = ["deadline", "fingerprint", "prepare", "refuse"]
+__all__ = ["deadline", "fingerprint", "prepare", "refuse", "warn"]
 
 
 def deadline(call: Call) -> float | None:
@@ -84,6 +84,17 @@ def _check_media(part: object) -> None:
         raise UnresolvedMediaError(
             f"media must be inline data: URIs, not '{media[:80]}'; make them inline first"
         )
+
+
+def warn(call: Call, output: ModelOutput) -> None:
+    """Says with the output what the config asks for and the daemon has not yet."""
+    config = call.config
+    asked = [name for name in ("cache", "batch") if getattr(config, name)]
+    if asked:
+        metadata = output.metadata or {}
+        warnings = metadata.get("warnings") or []
+        more = [f"config.{name} is not there yet: the call was made without it" for name in asked]
+        output.metadata = {**metadata, "warnings": [*warnings, *more]}
 
 
 def refuse(call: Call, route: Route, output: ModelOutput) -> None:

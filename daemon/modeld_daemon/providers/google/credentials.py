@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import google.auth
 import google.auth.exceptions
@@ -30,11 +30,13 @@ from modeld.errors import (
     ProviderUnavailable,
 )
 
+from ..http.credentials import Cutter, credentials_in
 from ..http.proxy import choose_proxy
 
 __all__ = ["Tokens"]
 
 _SECONDS = 30.0
+_PROOFS = ("assertion", "client_secret", "refresh_token", "subject_token")
 
 
 class Tokens:
@@ -171,7 +173,8 @@ class _Transport(google.auth.transport.Request):
                 return _Answer(answer.status, dict(answer.headers.items()), answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return _Answer(error.code, dict(error.headers.items()), error.read())
+                told = _cutter(headers or {}, data).cut(error.read())
+                return _Answer(error.code, dict(error.headers.items()), told)
         except OSError as error:
             raise google.auth.exceptions.TransportError(str(error)) from error
 
@@ -183,3 +186,10 @@ class _Transport(google.auth.transport.Request):
         names = (f"{parts.scheme.upper()}_PROXY", f"{parts.scheme}_proxy", "ALL_PROXY", "all_proxy")
         found = (self._environment[name] for name in names if self._environment.get(name))
         return urllib.request.ProxyHandler({parts.scheme: next(found)})
+
+
+def _cutter(headers: Mapping[str, str], body: bytes | None) -> Cutter:
+    """Cuts out of a refusal what the request proved itself with: google-auth quotes refusals."""
+    form = parse_qsl((body or b"").decode("utf-8", "replace"))
+    proofs = [(f"token-{name}", value) for name, value in form if name in _PROOFS]
+    return Cutter(credentials_in([*headers.items(), *proofs]))

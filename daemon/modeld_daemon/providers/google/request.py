@@ -188,7 +188,8 @@ def _add_tools(body: JsonObject, call: Call, profile: GoogleProfile, *, vertex: 
     """
     natives: list[JsonObject] = []
     functions: list[ToolInfo] = []
-    wanted = [(tool, _native(tool)) for tool in call.tools]
+    allowed = call.config.internal_tools is not False
+    wanted = [(tool, _native(tool) if allowed else None) for tool in call.tools]
     mixed = any(native for _, native in wanted) and not all(native for _, native in wanted)
     for tool, native in wanted:
         if native and (profile.mixes_tools or not mixed):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from modeld.errors import ModeldError, ProviderError, ProviderUnavailable
 
 from .connection import Broken, Connection, Trouble
+from .credentials import Cutter
 from .dial import dial, tls_context
 from .endpoint import Endpoint, Origin
 from .pool import Pool, PoolStatistics
@@ -32,9 +33,9 @@ class _Head:
 
     __slots__ = ("headers", "status")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, cutter: Cutter) -> None:
         self.status = connection.status
-        self.headers = connection.headers
+        self.headers = cutter.cut_headers(connection.headers)
 
     def header(self, name: str) -> str | None:
         """The value of a header; `name` in lower case."""
@@ -54,28 +55,33 @@ class Response(_Head):
 
     __slots__ = ("body",)
 
-    def __init__(self, connection: Connection, body: bytes) -> None:
-        super().__init__(connection)
-        self.body = body
+    def __init__(self, connection: Connection, cutter: Cutter, body: bytes) -> None:
+        super().__init__(connection, cutter)
+        self.body = cutter.cut(body)
 
 
 class StreamResponse(_Head):
     """An answer whose body is still coming."""
 
-    __slots__ = ("_client", "_connection", "_origin")
+    __slots__ = ("_client", "_connection", "_cutter", "_endpoint")
 
-    def __init__(self, client: HttpClient, origin: Origin, connection: Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, client: HttpClient, endpoint: Endpoint, connection: Connection) -> None:
+        self._cutter = Cutter(endpoint.credentials)
+        super().__init__(connection, self._cutter)
         self._client = client
         self._connection = connection
-        self._origin = origin
+        self._endpoint = endpoint
 
     async def read(self) -> bytes:
         """The next bytes of the body, all that have come; empty at the end."""
         try:
-            return self._client.cut(await self._connection.read())
+            while piece := await self._connection.read():
+                piece = self._cutter.feed(piece)
+                if piece:
+                    return piece
+            return self._cutter.finish()
         except Broken as broken:
-            raise self._client.failure(broken, self._origin) from None
+            raise self._client.failure(broken, self._endpoint) from None
 
     @property
     def ended(self) -> bool:
@@ -101,7 +107,7 @@ class _Way:
 class HttpClient:
     """Keeps connections per origin and sends requests over them.
 
-    `secret` is the key that requests carry: an answer that echoes it is told without it.
+    An answer that echoes a credential of its request is told without it, errors included.
     """
 
     def __init__(
@@ -113,9 +119,7 @@ class HttpClient:
         read_timeout: float = 600.0,
         idle_seconds: float = 60.0,
         tls: ssl.SSLContext | None = None,
-        secret: str | None = None,
     ) -> None:
-        self._secret = secret.encode() if secret else None
         self._provider = provider
         self._environment = environment
         self._connect_timeout = connect_timeout
@@ -132,9 +136,9 @@ class HttpClient:
         way, connection = await self._send(endpoint, body, patience, streams=False)
         try:
             answer = await connection.finished()
-            return Response(connection, self.cut(answer))
+            return Response(connection, Cutter(endpoint.credentials), answer)
         except Broken as broken:
-            raise self.failure(broken, endpoint.origin) from None
+            raise self.failure(broken, endpoint) from None
         finally:
             way.pool.give_back(connection)
 
@@ -145,19 +149,13 @@ class HttpClient:
         """Sends a request; leaving the block before the end of the answer hangs up."""
         way, connection = await self._send(endpoint, body, patience, streams=True)
         try:
-            yield StreamResponse(self, endpoint.origin, connection)
+            yield StreamResponse(self, endpoint, connection)
         finally:
             way.pool.give_back(connection)
 
     def statistics(self) -> dict[str, PoolStatistics]:
         """Connections by origin."""
         return {str(origin): way.pool.statistics() for origin, way in self._ways.items()}
-
-    def cut(self, piece: bytes) -> bytes:
-        """The bytes without the key, which some servers echo."""
-        if self._secret is None or self._secret not in piece:
-            return piece
-        return piece.replace(self._secret, "…".encode())
 
     async def aclose(self) -> None:
         """Closes all connections; what is in flight fails."""
@@ -166,16 +164,17 @@ class HttpClient:
             way.pool.close()
         await asyncio.sleep(0)  # lets transports close their sockets
 
-    def failure(self, broken: Broken, origin: Origin) -> ModeldError:
+    def failure(self, broken: Broken, endpoint: Endpoint) -> ModeldError:
         """The error that a broken exchange is."""
-        message = f"The answer of {origin} cannot be used: {broken.detail}"
+        origin, detail = endpoint.origin, Cutter(endpoint.credentials).cut_text(broken.detail)
+        message = f"The answer of {origin} cannot be used: {detail}"
         if broken.trouble in (Trouble.GARBAGE, Trouble.TOO_LARGE):
             return ProviderError(message, provider=self._provider)
         phase = "stream" if broken.answered else "first_token"
         if broken.trouble is Trouble.DROPPED:
-            message = f"{origin} hung up before the end of its answer: {broken.detail}"
+            message = f"{origin} hung up before the end of its answer: {detail}"
         else:
-            message = f"{origin} is silent: {broken.detail}"
+            message = f"{origin} is silent: {detail}"
         return ProviderUnavailable(message, provider=self._provider, phase=phase)
 
     async def _send(
@@ -205,7 +204,7 @@ class HttpClient:
                 dropped = broken.trouble is Trouble.DROPPED and not broken.answered
                 late = time.monotonic() - sent > STALE_SECONDS
                 if last or late or not (used and dropped):
-                    raise self.failure(broken, endpoint.origin) from None
+                    raise self.failure(broken, endpoint) from None
             except BaseException:
                 way.pool.give_back(connection)
                 raise

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from modeld.errors import InvalidRequest
 
+from .credentials import credentials_in
+
 __all__ = ["Endpoint", "Origin"]
 
 # The client writes these itself; a caller's own would break the framing.
@@ -28,7 +30,7 @@ _OWN = frozenset(
     ]
 )
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_BAD_VALUE = re.compile(r"[\r\n\0]")
+_BAD_VALUE = re.compile(r"[\r\n\0\ud800-\udfff]")  # JSON may hold halves of letters
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 _TARGET = re.compile(r"[!-~]+")
 _PORTS = {"http": 80, "https": 443}
@@ -54,6 +56,8 @@ class Endpoint:
     origin: Origin
     target: bytes
     head: bytes = field(repr=False)  # holds credentials
+    credentials: tuple[bytes, ...] = field(default=(), repr=False)
+    """Those that the head holds: an answer that echoes them is told without."""
 
     @classmethod
     def make(cls, method: str, url: str, headers: Iterable[tuple[str, str]]) -> Endpoint:
@@ -63,12 +67,13 @@ class Endpoint:
             request_line = f"{method} {target} HTTP/1.1".encode("ascii")
         except (UnicodeError, ValueError) as error:
             raise InvalidRequest(f"{url!r} cannot be used as a URL: {error}") from None
+        headers = list(headers)
         default_port = origin.port == _PORTS[origin.scheme]
         host = str(origin).rpartition(":")[0] if default_port else str(origin)
         lines = [request_line, b"host: " + host.encode()]
         lines += _header_lines(headers)
         lines.append(b"accept-encoding: gzip, deflate")
-        return cls(origin, target.encode(), b"\r\n".join(lines))
+        return cls(origin, target.encode(), b"\r\n".join(lines), credentials_in(headers))
 
     def bytes_for(self, body: bytes) -> bytes:
         """The head of a request with this body."""

@@ -19,7 +19,7 @@ from ..engine.words import CallFailed
 from .errors import PROVIDER, call_error, is_overflow, load_error
 from .models import LocalModels
 from .options import ModelArgs
-from .request import build_messages, build_requests
+from .request import build_messages, build_requests, left_out
 from .response import build_output, overflow_output
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -54,7 +54,10 @@ class LlamaProvider:
             except LoadFailed as failed:
                 raise _load_error(failed, engine, route) from None
             context = engine.opened["n_ctx"]
-        return build_output(route.model, results, call.config, context)
+        output = build_output(route.model, results, call.config, context)
+        if warnings := left_out(call.config):
+            output.metadata = {**(output.metadata or {}), "warnings": warnings}
+        return output
 
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:
         """Counts the tokens of the call's messages, exactly; see `Provider`."""

@@ -63,6 +63,12 @@ _SAMPLING: Mapping[str, tuple[str, float, float]] = {
 }
 
 
+_UNKNOWN = (
+    "best_of", "effort", "fallback_models", "modalities", "prompt_logprobs", "reasoning_effort",
+    "reasoning_mode", "reasoning_summary", "reasoning_tokens", "verbosity",
+)  # fmt: skip
+
+
 def build_requests(call: Call) -> list[JsonObject]:
     """One request per choice. What a text model cannot do is `InvalidRequest`."""
     if call.tools and call.tool_choice != "none":
@@ -87,6 +93,12 @@ def build_requests(call: Call) -> list[JsonObject]:
     if count == 1 or "seed" not in request:
         return [request] * count
     return [{**request, "seed": (request["seed"] + i) % _NO_SEED} for i in range(count)]
+
+
+def left_out(config: GenerateConfig) -> list[str]:
+    """What the config asks for and local models have not, in words for the caller."""
+    asked = [name for name in _UNKNOWN if getattr(config, name) is not None]
+    return [f"Local models know no {name}: left out." for name in asked]
 
 
 def build_messages(messages: list[ChatMessage]) -> list[JsonObject]:

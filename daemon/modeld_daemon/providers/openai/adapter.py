@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modeld.errors import ModeldError
 from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
@@ -14,6 +15,8 @@ from ..openai_sdk import OpenAISdk
 from .choice import choose_api, is_own
 
 __all__ = ["OpenAI", "build"]
+
+_NO_SUCH_PATH = 404
 
 
 def build(row: Row, connection: Connection, shared: object = None) -> OpenAI:  # noqa: ARG001
@@ -41,8 +44,17 @@ class OpenAI:
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
         api = choose_api(route.model, call.config, call.tools, asked=self._asked, own=self._own)
-        chosen = self._responses if api == "responses" else self._chat
-        return await chosen.generate(call, route, sink)
+        if api == "chat":
+            return await self._chat.generate(call, route, sink)
+        try:
+            return await self._responses.generate(call, route, sink)
+        except ModeldError as error:
+            if error.status != _NO_SUCH_PATH or self._own or self._asked:
+                raise
+        # A compatible server without that API; or it has no such model, and will say so again.
+        output = await self._chat.generate(call, route, sink)
+        self._asked = False
+        return output
 
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:
         """By the endpoint of the Responses API, which counts for models of both; a server that is

@@ -14,6 +14,7 @@ from ..openai_chat.options import require_key
 from ..openai_responses.options import read_responses_options
 from ..openai_responses.profile import responses_profile
 from ..openai_responses.tools import has_native
+from ..profiles import openai_profile
 
 __all__ = ["Api", "check", "choose_api", "is_own"]
 
@@ -37,15 +38,16 @@ def choose_api(
         config: How to generate. Only chat completions give several choices.
         tools: Native tools and pictures are had by Responses only.
         asked: What the model arg `responses_api` says; it wins.
-        own: Whether the server is OpenAI's. Of one that is only compatible no more is known than
-            that it speaks chat completions, which they all do and Responses few: it must be asked
-            for, whatever the model is called.
+        own: Whether the server is OpenAI's. At one that is only compatible a name that no row knows
+            is a model of its own, and chat completions are what they all speak. A name that is
+            known may be OpenAI's model behind a gateway, and takes the same API as there.
     """
     if asked is not None:
         return "responses" if asked else "chat"
-    if not own or config.num_choices is not None:
+    if config.num_choices is not None:
         return "chat"
-    if has_native(tools, config) or responses_profile(model).preferred:
+    known = own or openai_profile(model).reasoning
+    if known and (has_native(tools, config) or responses_profile(model).preferred):
         return "responses"
     return "chat"
 

@@ -37,7 +37,10 @@ _CONFIG_FIELDS = (
     ("prompt_logprobs", "prompt_logprobs"),
     ("verbosity", "verbosity"),
 )
-_UNKNOWN = ("top_k", "best_of", "reasoning_mode", "reasoning_summary")
+_UNKNOWN = (
+    *("top_k", "best_of", "effort", "fallback_models"),
+    *("reasoning_mode", "reasoning_summary", "reasoning_tokens"),
+)
 _RESERVED = ("stream", "stream_options")
 
 

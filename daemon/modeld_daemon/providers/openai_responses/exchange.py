@@ -63,9 +63,9 @@ class Exchange:
         try:
             await _feed(fold, response)
             if fold.finished:
-                return self._output(fold.body(), response)
+                return self._completed(fold, self._output(fold.body(), response))
         except StreamError as stopped:
-            return self._failed(error_from(stopped.error), response)
+            return self._completed(fold, self._failed(error_from(stopped.error), response))
         except _WRONG_SHAPE as error:
             raise self._garbage(error, response) from None
         if fold.empty and "event-stream" not in (response.header("content-type") or ""):
@@ -83,6 +83,10 @@ class Exchange:
         if not self._told:
             self._told = True
             self._call.told(rate_limits(response.headers))
+
+    def _completed(self, fold: EventFold, output: ModelOutput) -> ModelOutput:
+        """The output of a stream. A sad result's text was in no event."""
+        return self._replayed(output) if output.error is not None and not fold.said else output
 
     def _replayed(self, output: ModelOutput) -> ModelOutput:
         if self._sink is not None:

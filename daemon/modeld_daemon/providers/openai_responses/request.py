@@ -15,7 +15,7 @@ from ..profiles import OpenAIProfile, dropped_parameters, openai_profile, sent_e
 from .messages import messages_to_input
 from .options import ResponsesOptions, ResponsesQuirks
 from .profile import ResponsesProfile, responses_profile
-from .tools import image_tool, tool_choice_to_wire, tool_to_wire, uses_computer
+from .tools import image_tool, tool_choice_to_wire, tool_to_wire, uses_computer, wanted_tools
 
 __all__ = ["WireRequest", "build_request", "count_body"]
 
@@ -27,7 +27,7 @@ _PARAMETERS = (
 )
 _UNKNOWN = (
     *("stop_seqs", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "num_choices"),
-    *("prompt_logprobs", "top_k", "best_of", "reasoning_tokens"),
+    *("prompt_logprobs", "top_k", "best_of", "reasoning_tokens", "effort", "fallback_models"),
 )
 _RESERVED = ("stream", "stream_options")
 _ENCRYPTED = "reasoning.encrypted_content"
@@ -94,15 +94,16 @@ def _add_parameters(request: WireRequest, config: GenerateConfig, profile: OpenA
         if value is None:
             continue
         if name in dropped:
-            model = body["model"]
-            request.warnings.append(f"{model} is a reasoning model and takes no {name}: left out.")
+            request.warnings.append(_not_while_reasoning(name, body))
         else:
             body[wire_name] = value
     for name in _UNKNOWN:
         value = getattr(config, name)
         if value is not None and (name, value) != ("num_choices", 1):
             request.warnings.append(f"The Responses API knows no {name}: left out.")
-    if config.logprobs and "logprobs" not in dropped:
+    if config.logprobs and "logprobs" in dropped:
+        request.warnings.append(_not_while_reasoning("logprobs", body))
+    elif config.logprobs:
         body["include"] = [_LOGPROBS]
     reasoning = _reasoning(config, profile)
     if reasoning:
@@ -114,6 +115,10 @@ def _add_parameters(request: WireRequest, config: GenerateConfig, profile: OpenA
         text["verbosity"] = config.verbosity
     if text:
         body["text"] = text
+
+
+def _not_while_reasoning(name: str, body: JsonObject) -> str:
+    return f"{body['model']} is a reasoning model and takes no {name}: left out."
 
 
 def _reasoning(config: GenerateConfig, profile: OpenAIProfile) -> JsonObject:
@@ -142,7 +147,8 @@ def _text_format(schema: ResponseSchema) -> JsonObject:
 
 
 def _add_tools(body: JsonObject, call: Call, quirks: ResponsesQuirks) -> None:
-    tools = [tool_to_wire(tool, quirks) for tool in call.tools]
+    wanted = wanted_tools(call.tools, call.config)
+    tools = [tool_to_wire(tool, quirks) for tool in wanted]
     picture = image_tool(call.config)
     if picture is not None and not any(tool["type"] == picture["type"] for tool in tools):
         tools.append(picture)
@@ -150,7 +156,7 @@ def _add_tools(body: JsonObject, call: Call, quirks: ResponsesQuirks) -> None:
         return
     body["tools"] = tools
     if call.tools:
-        body["tool_choice"] = tool_choice_to_wire(call.tool_choice, call.tools)
+        body["tool_choice"] = tool_choice_to_wire(call.tool_choice, wanted)
     if call.config.parallel_tool_calls is not None:
         body["parallel_tool_calls"] = call.config.parallel_tool_calls
 

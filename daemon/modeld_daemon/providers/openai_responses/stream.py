@@ -46,6 +46,11 @@ class EventFold:
         """Whether the response has come to its end."""
         return self._last is not None
 
+    @property
+    def said(self) -> bool:
+        """Whether the sink was told anything."""
+        return self._teller is not None and self._teller.said
+
     def feed(self, event: JsonObject) -> None:
         """Adds an event. Kinds that nobody here knows only lead up to items."""
         self.empty = False
@@ -90,6 +95,12 @@ class _Teller:
         self._texts: dict[int, dict[int, int]] = {}
         self._thoughts: dict[int, _Thoughts] = {}
         self._calls: dict[int, _Call] = {}
+
+    @property
+    def said(self) -> bool:
+        """Whether anything was told."""
+        texts = any(any(told.values()) for told in self._texts.values())
+        return texts or bool(self._thoughts or self._calls)
 
     def event(self, kind: str, event: JsonObject) -> None:
         """A piece of an item."""

@@ -19,7 +19,14 @@ from modeld.types import (
 
 from .options import ResponsesQuirks
 
-__all__ = ["has_native", "image_tool", "tool_choice_to_wire", "tool_to_wire", "uses_computer"]
+__all__ = [
+    "has_native",
+    "image_tool",
+    "tool_choice_to_wire",
+    "tool_to_wire",
+    "uses_computer",
+    "wanted_tools",
+]
 
 # What a tool with the reference's name is here, when `options["openai"]` gives no type.
 _NATIVE: Mapping[str, JsonObject] = {
@@ -68,9 +75,22 @@ def _mcp(name: str, options: JsonObject) -> JsonObject:
     return wire
 
 
+def wanted_tools(tools: Sequence[ToolInfo], config: GenerateConfig) -> list[ToolInfo]:
+    """The tools, functions all where none of OpenAI's may stand in for the caller's own."""
+    if config.internal_tools is not False:
+        return list(tools)
+    return [_without_stand_in(tool) if tool.name in _NATIVE else tool for tool in tools]
+
+
+def _without_stand_in(tool: ToolInfo) -> ToolInfo:
+    options = {name: value for name, value in (tool.options or {}).items() if name != "openai"}
+    return ToolInfo(tool.name, tool.description, tool.parameters, options=options or None)
+
+
 def has_native(tools: Sequence[ToolInfo], config: GenerateConfig) -> bool:
     """Whether a call asks for what only the Responses API has: native tools, or pictures."""
-    return bool(config.modalities) or any(native_tool(tool) is not None for tool in tools)
+    wanted = wanted_tools(tools, config)
+    return bool(config.modalities) or any(native_tool(tool) is not None for tool in wanted)
 
 
 def uses_computer(tools: Sequence[JsonObject]) -> bool:
