@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import grpc
@@ -58,7 +58,7 @@ def shutdown(*, force: bool, new_token: bool) -> bool:
 
 
 def list_models(
-    provider: str, values: Callable[[Iterable[str]], Mapping[str, str | None]] | None = None
+    provider: str, values: Callable[[tuple[str, ...]], Mapping[str, str | None]] | None = None
 ) -> model_service_pb2.ListModelsResponse:
     """Models that can be named. With `values` of variables, those that the provider's server has."""
     endpoint = find_or_start()
@@ -71,7 +71,7 @@ def list_models(
         needed = set(answer.need_environment) - known.keys()
         if not needed or values is None:
             return answer
-        known |= {name: value or "" for name, value in values(sorted(needed)).items()}
+        known |= {name: value or "" for name, value in values(tuple(sorted(needed))).items()}
 
 
 def _list_models(
