@@ -20,7 +20,7 @@ from modeld import errors, get_model
 model = get_model("acme/loud")
 output = model.generate_sync("say hello")
 print(output.completion, json.dumps(output.metadata["key_ends"]), output.metadata["url"])
-print([event.text for event in model.stream_sync("say hello") if event.type == "text"])
+print("".join(e.text for e in model.stream_sync("say hello") if e.type == "text"))
 print(model.count_tokens_sync("one two three"))
 try:
     get_model("acme/old").generate_sync("hi")
@@ -56,7 +56,7 @@ def test_the_example_is_found_and_used(searched):
     with program(ASKING, ACME_API_KEY="key-123") as lines:
         assert lines == [
             'SAY HELLO "123" https://api.acme.example/v1',
-            "['SAY', ' HELLO']",
+            "SAY HELLO",
             "3",
             "acme 404",
             "999",
