@@ -9,7 +9,8 @@ from typing import Any
 
 from . import launch
 from .discovery import Record, locate, make_token, read_token
-from .errors import DaemonUnavailable
+from .environment import Environment
+from .errors import DaemonUnavailable, redact
 from .lanes import (
     LaneLimits,
     LimitChange,
@@ -131,6 +132,15 @@ class ProviderDescription:
     key_variables: list[str]
     base_url_variables: list[str]
     default_base_url: str
+    key_required: bool = True
+    key_variable: str | None = None
+    """The variable in which a key was found."""
+    key_from: str | None = None
+    """Where a key was found: "environment", the path of a .env file, or "config"; never the key."""
+    base_url: str = ""
+    """Base URL in force here."""
+    features: list[str] = field(default_factory=list)
+    """What can be asked of it."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON shape."""
@@ -224,8 +234,17 @@ def _stop(*, force: bool, new_token: bool, timeout: float | None) -> bool:
     return asked or bool(records)
 
 
-def list_models(provider: str = "") -> list[ModelDescription]:
-    """Models that can be named, of one provider or of all; starts the daemon if need be."""
+def list_models(provider: str = "", *, ask: bool = False) -> list[ModelDescription]:
+    """Models that can be named, of one provider or of all; starts the daemon if need be.
+
+    Args:
+        provider: Name of the provider; empty means all.
+        ask: Ask the provider's server, with the key that is found here.
+
+    Raises:
+        InvalidRequest: The provider's API has no list.
+    """
+    values = Environment().values if ask and provider else None
     return [
         ModelDescription(
             m.name,
@@ -234,28 +253,39 @@ def list_models(provider: str = "") -> list[ModelDescription]:
             m.loaded,
             m.description,
         )
-        for m in _control().list_models(provider).models
+        for m in _control().list_models(provider, values).models
     ]
 
 
 def list_providers() -> list[ProviderDescription]:
     """Providers of the daemon; starts it if need be."""
+    environment = Environment()
+    return [_described(p, environment) for p in _control().list_providers().providers]
 
-    def texts(values: Iterable[str]) -> list[str]:
-        return list(values)
 
-    return [
-        ProviderDescription(
-            p.name,
-            p.description,
-            p.installed,
-            p.install_hint,
-            texts(p.key_variables),
-            texts(p.base_url_variables),
-            p.default_base_url,
-        )
-        for p in _control().list_providers().providers
-    ]
+def _described(found: Any, environment: Environment) -> ProviderDescription:
+    variable = _first(environment, found.key_variables)
+    key_from = environment.origin(variable) if variable else None
+    named = _first(environment, found.base_url_variables)
+    base_url = (environment.get(named) if named else None) or found.configured_base_url
+    return ProviderDescription(
+        found.name,
+        found.description,
+        found.installed,
+        found.install_hint,
+        list(found.key_variables),
+        list(found.base_url_variables),
+        found.default_base_url,
+        key_required=found.key_required,
+        key_variable=variable,
+        key_from=key_from or ("config" if found.key_configured else None),
+        base_url=redact(base_url or found.default_base_url),
+        features=list(found.features),
+    )
+
+
+def _first(environment: Environment, names: Iterable[str]) -> str | None:
+    return next((name for name in names if environment.get(name)), None)
 
 
 def _control() -> Any:

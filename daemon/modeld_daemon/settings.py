@@ -8,6 +8,9 @@ log_level = "info"
 api_key = "file:~/.secrets/openai"      # or env:NAME, keyring:NAME; never the key itself
 base_url = "https://gateway.example/v1"
 
+[providers.acme]                        # a provider of another package: docs/extensions.md
+plugin = "acme_modeld:provider"
+
 [limits."openai/gpt-4o"]                # a model, or a provider: [limits.openai]
 max_connections = 20
 requests_per_minute = 500
@@ -19,6 +22,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -30,6 +34,7 @@ from modeld.errors import InvalidRequest, PrerequisiteError
 __all__ = ["LimitSettings", "ProviderSettings", "SecretReference", "Settings"]
 
 _LEVELS = ("debug", "info", "warning", "error")
+_PLACE = re.compile(r"[\w.]+:[\w.]+")
 _SCHEMES = ("env", "file", "keyring")
 _VARIABLES = {
     "idle_timeout": "MODELD_IDLE_TIMEOUT",
@@ -92,6 +97,8 @@ class ProviderSettings:
 
     api_key: SecretReference | None = None
     base_url: str | None = None
+    plugin: str | None = None
+    """`module:name` of an extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +206,17 @@ def _providers(path: str, found: object, warnings: list[str]) -> dict[str, Provi
         warnings.extend(
             f"{where}: there is no setting {name!r}"
             for name in table
-            if name not in ("api_key", "base_url")
+            if name not in ("api_key", "base_url", "plugin")
         )
         key = _text((f"api_key of {where}", table["api_key"])) if "api_key" in table else None
         url = _text((f"base_url of {where}", table["base_url"])) if "base_url" in table else None
+        plugin = _text((f"plugin of {where}", table["plugin"])) if "plugin" in table else None
+        if plugin is not None and not _PLACE.fullmatch(plugin):
+            raise InvalidRequest(f"plugin of {where} must be 'module:name'.")
         providers[provider] = ProviderSettings(
             api_key=None if key is None else SecretReference.parse(f"api_key of {where}", key),
             base_url=url,
+            plugin=plugin,
         )
     return providers
 

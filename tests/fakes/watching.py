@@ -123,5 +123,11 @@ class FakeSource:
     def install_hint(self, row: Row) -> str:
         return ""
 
+    def features(self, row: Row) -> tuple[str, ...]:
+        return ("streaming",)
+
+    def look(self) -> None:
+        pass
+
     def engines(self) -> list[EngineListing]:
         return []

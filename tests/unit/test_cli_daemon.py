@@ -162,7 +162,7 @@ MODELS = [
 
 def test_models_are_a_table_or_json(monkeypatch):
     asked = []
-    monkeypatch.setattr(daemon, "list_models", lambda p="": asked.append(p) or MODELS)
+    monkeypatch.setattr(daemon, "list_models", lambda p="", **_: asked.append(p) or MODELS)
     lines = run("models", "local/").stdout.splitlines()
     assert asked == ["local"]
     assert lines[0].split() == ["MODEL", "SIZE", "STATE", "DESCRIPTION"]
@@ -178,7 +178,7 @@ def test_models_are_a_table_or_json(monkeypatch):
 
 
 def test_models_of_an_unknown_provider_are_an_error(monkeypatch):
-    monkeypatch.setattr(daemon, "list_models", lambda p="": [])
+    monkeypatch.setattr(daemon, "list_models", lambda p="", **_: [])
     monkeypatch.setattr(daemon, "list_providers", list)
     result = run("models", "nothing")
     assert result.exit_code == 1

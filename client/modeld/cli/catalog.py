@@ -15,6 +15,7 @@ MODELS_EXAMPLES = """\b
 Examples:
   modeld models               # all that can be named without asking a server
   modeld models local         # the local ones, with their sizes
+  modeld models openai        # what the provider's server lists for your key
   modeld models --json | jq -r '.[].name'"""
 
 PROVIDERS_EXAMPLES = """\b
@@ -24,7 +25,8 @@ Examples:
 
 \b
 A provider reads its key from the first of its variables that is set, in the
-environment or in a .env file. 'modeld doctor' shows which ones were found."""
+environment or in a .env file; one in the daemon's config.toml comes last. KEY
+shows where it was found, and never the key."""
 
 
 @click.command(cls=Command, epilog=MODELS_EXAMPLES)
@@ -33,10 +35,10 @@ environment or in a .env file. 'modeld doctor' shows which ones were found."""
 def models(provider: str, as_json: bool) -> None:
     """List models that can be named.
 
-    With PROVIDER, those of one provider. Hosted providers accept more names than are listed:
-    any model that they know.
+    With PROVIDER, those of one provider: its server is asked, with your key. Some have no list,
+    and many accept more names than they list.
     """
-    found = daemon.list_models(provider.rstrip("/"))
+    found = daemon.list_models(provider.rstrip("/"), ask=True)
     if as_json:
         print_json([model.to_dict() for model in found])
         return
@@ -72,7 +74,7 @@ def _state(available: bool, loaded: bool) -> str:
 @click.command(cls=Command, epilog=PROVIDERS_EXAMPLES)
 @json_option()
 def providers(as_json: bool) -> None:
-    """List providers and the keys they need."""
+    """List providers, with the keys that were found."""
     found = daemon.list_providers()
     if as_json:
         print_json([provider.to_dict() for provider in found])
@@ -81,9 +83,22 @@ def providers(as_json: bool) -> None:
         (
             provider.name,
             "yes" if provider.installed else provider.install_hint or "no",
-            " or ".join(provider.key_variables) or "none needed",
+            _key(provider),
+            provider.base_url,
+            " ".join(provider.features) or "-",
             provider.description,
         )
         for provider in found
     ]
-    print_table(("PROVIDER", "INSTALLED", "KEY", "DESCRIPTION"), rows)
+    print_table(("PROVIDER", "INSTALLED", "KEY", "BASE URL", "FEATURES", "DESCRIPTION"), rows)
+
+
+def _key(provider: daemon.ProviderDescription) -> str:
+    if provider.key_variable is not None:
+        return f"{provider.key_variable} from {provider.key_from}"
+    if provider.key_from is not None:
+        return f"from {provider.key_from}"
+    names = " or ".join(provider.key_variables)
+    if not names:
+        return "none needed"
+    return f"missing: {names}" if provider.key_required else f"not set: {names}"

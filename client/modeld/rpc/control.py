@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import grpc
@@ -29,6 +29,8 @@ __all__ = [
 
 SECONDS = 10.0
 """Longest wait for an answer."""
+LIST_SECONDS = 90.0
+"""The same where a provider's server is asked, and perhaps an SDK imported first."""
 
 T = TypeVar("T")
 
@@ -55,12 +57,30 @@ def shutdown(*, force: bool, new_token: bool) -> bool:
     return True
 
 
-def list_models(provider: str) -> model_service_pb2.ListModelsResponse:
-    """Models that can be named."""
-    request = model_service_pb2.ListModelsRequest(provider=provider)
+def list_models(
+    provider: str, values: Callable[[tuple[str, ...]], Mapping[str, str | None]] | None = None
+) -> model_service_pb2.ListModelsResponse:
+    """Models that can be named. With `values` of variables, those that the provider's server has."""
+    endpoint = find_or_start()
+    known: dict[str, str] = {}
+    while True:
+        request = model_service_pb2.ListModelsRequest(
+            provider=provider, ask_server=values is not None, environment=known
+        )
+        answer = _list_models(endpoint, request)
+        needed = set(answer.need_environment) - known.keys()
+        if not needed or values is None:
+            return answer
+        known |= {name: value or "" for name, value in values(tuple(sorted(needed))).items()}
+
+
+def _list_models(
+    endpoint: Endpoint, request: model_service_pb2.ListModelsRequest
+) -> model_service_pb2.ListModelsResponse:
     answer: model_service_pb2.ListModelsResponse = _ask(
-        find_or_start(),
+        endpoint,
         lambda channel, options: ModelServiceStub(channel).ListModels(request, **options),
+        LIST_SECONDS if request.ask_server else SECONDS,
     )
     return answer
 
@@ -125,15 +145,19 @@ def watch_limits(interval: float | None) -> Iterator[limit_service_pb2.WatchLimi
             raise failure_from_proto(failure_of(error)) from None
 
 
-def _ask(endpoint: Endpoint, call: Callable[[grpc.Channel, dict[str, object]], T]) -> T:
+def _ask(
+    endpoint: Endpoint,
+    call: Callable[[grpc.Channel, dict[str, object]], T],
+    seconds: float = SECONDS,
+) -> T:
     metadata = (("authorization", f"Bearer {endpoint.token}"),)
     with grpc.insecure_channel(endpoint.target, options=OPTIONS) as channel:
         try:
-            return call(channel, {"metadata": metadata, "timeout": SECONDS})
+            return call(channel, {"metadata": metadata, "timeout": seconds})
         except grpc.RpcError as error:
             status = error.code()
             if status is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise DaemonUnavailable(
-                    f"the daemon at {endpoint.target} has not answered within {SECONDS:g} s"
+                    f"the daemon at {endpoint.target} has not answered within {seconds:g} s"
                 ) from None
             raise failure_from_proto(failure_of(error)) from None

@@ -56,16 +56,29 @@ class CloseModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ListModelsRequest(_message.Message):
-    __slots__ = ("provider",)
+    __slots__ = ("provider", "ask_server", "environment")
+    class EnvironmentEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    ASK_SERVER_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     provider: str
-    def __init__(self, provider: _Optional[str] = ...) -> None: ...
+    ask_server: bool
+    environment: _containers.ScalarMap[str, str]
+    def __init__(self, provider: _Optional[str] = ..., ask_server: bool = ..., environment: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ListModelsResponse(_message.Message):
-    __slots__ = ("models",)
+    __slots__ = ("models", "need_environment")
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    NEED_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[ModelDescription]
-    def __init__(self, models: _Optional[_Iterable[_Union[ModelDescription, _Mapping]]] = ...) -> None: ...
+    need_environment: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelDescription, _Mapping]]] = ..., need_environment: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ModelDescription(_message.Message):
     __slots__ = ("name", "size_bytes", "available", "loaded", "description")
@@ -92,7 +105,7 @@ class ListProvidersResponse(_message.Message):
     def __init__(self, providers: _Optional[_Iterable[_Union[ProviderDescription, _Mapping]]] = ...) -> None: ...
 
 class ProviderDescription(_message.Message):
-    __slots__ = ("name", "description", "installed", "install_hint", "key_variables", "base_url_variables", "default_base_url")
+    __slots__ = ("name", "description", "installed", "install_hint", "key_variables", "base_url_variables", "default_base_url", "key_required", "key_configured", "configured_base_url", "features")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     INSTALLED_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +113,10 @@ class ProviderDescription(_message.Message):
     KEY_VARIABLES_FIELD_NUMBER: _ClassVar[int]
     BASE_URL_VARIABLES_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_BASE_URL_FIELD_NUMBER: _ClassVar[int]
+    KEY_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    KEY_CONFIGURED_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURED_BASE_URL_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     installed: bool
@@ -107,4 +124,8 @@ class ProviderDescription(_message.Message):
     key_variables: _containers.RepeatedScalarFieldContainer[str]
     base_url_variables: _containers.RepeatedScalarFieldContainer[str]
     default_base_url: str
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., installed: bool = ..., install_hint: _Optional[str] = ..., key_variables: _Optional[_Iterable[str]] = ..., base_url_variables: _Optional[_Iterable[str]] = ..., default_base_url: _Optional[str] = ...) -> None: ...
+    key_required: bool
+    key_configured: bool
+    configured_base_url: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., installed: bool = ..., install_hint: _Optional[str] = ..., key_variables: _Optional[_Iterable[str]] = ..., base_url_variables: _Optional[_Iterable[str]] = ..., default_base_url: _Optional[str] = ..., key_required: bool = ..., key_configured: bool = ..., configured_base_url: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...

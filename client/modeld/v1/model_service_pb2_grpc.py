@@ -82,7 +82,11 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """Lists the models that can be named without asking a provider's server.
+        """Lists the models that can be named; with ask_server, those that a provider's API lists.
+
+        An answer with need_environment has asked nothing: send the values of those variables.
+        NOT_FOUND: no such provider. FAILED_PRECONDITION: a key or package is missing.
+        INVALID_ARGUMENT: the provider's API has no list. Otherwise the provider's own failure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -98,7 +98,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     """The house of one daemon; all its background tasks live in `tasks`."""
     home = life.generation.home
     salt = bytes.fromhex(make_secret(home.salt))
-    source = Registry(Path(data_folder()))
+    source = Registry(Path(data_folder()), plugins=_plugins(life.settings))
     clients = Clients(source, tasks)
     flying = Tasks()
     clock = asyncio.get_running_loop().time
@@ -117,6 +117,10 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     tasks.start_soon(clients.sweep)
     tasks.start_soon(lanes.sweep)
     return House(server, flights, flying, clients, source)
+
+
+def _plugins(settings: Settings) -> dict[str, str]:
+    return {name: of.plugin for name, of in settings.providers.items() if of.plugin is not None}
 
 
 def _configured(settings: Settings) -> dict[str, LaneSettings]:

@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from modeld.errors import ModelNotFound
 from modeld.types import JsonValue, ModelOutput
 
 from .call import Call, Route
 from .lane_statistics import LaneSettings, LaneStatistics
 
 __all__ = [
-    "Catalog", "Connection", "EngineListing", "LaneBoard", "ModelListing", "Provider", "ProviderSource", "Row",
-    "Sink", "TokenCount",
+    "Catalog", "Connection", "EngineListing", "LaneBoard", "ListsModels", "ModelListing", "NotLoaded", "Provider", "ProviderSource",
+    "Row", "Sink", "TokenCount",
 ]  # fmt: skip
 
 
@@ -108,6 +109,13 @@ class Provider(Protocol):
         """Closes connections and processes. Later calls are errors."""
 
 
+class ListsModels(Protocol):
+    """What a provider also is whose API lists its models."""
+
+    async def models(self) -> list[ModelListing] | None:
+        """The models of the account; None where the server has no list."""
+
+
 class LaneBoard(Protocol):
     """Where all lanes are seen and set. Methods return at once."""
 
@@ -123,6 +131,17 @@ class LaneBoard(Protocol):
         """
 
 
+class NotLoaded(ModelNotFound):
+    """There may be such a provider once `load` was awaited; then ask again.
+
+    `load` raises what is wrong with the provider. Where nobody waits, there is no such provider.
+    """
+
+    def __init__(self, message: str, load: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(message)
+        self.load = load
+
+
 class ProviderSource(Protocol):
     """Where providers come from."""
 
@@ -130,7 +149,7 @@ class ProviderSource(Protocol):
         """All providers of this daemon, by name."""
 
     def row(self, name: str) -> Row:
-        """The row of that name; `ModelNotFound` if there is none."""
+        """The row of that name; `ModelNotFound` if there is none, `NotLoaded` if one must wait."""
 
     def check(self, row: Row, model: str, connection: Connection) -> None:
         """Raises at once what would make every call fail: a missing package, a bad argument."""
@@ -168,6 +187,9 @@ class EngineListing:
 class Catalog(ProviderSource, Protocol):
     """What there is to name."""
 
+    def look(self) -> None:
+        """Looks for what has been installed since. It may block."""
+
     def models(self, provider: str) -> list[ModelListing]:
         """Models of a provider ("" for all) that are known without asking a server. May block."""
 
@@ -176,6 +198,9 @@ class Catalog(ProviderSource, Protocol):
 
     def install_hint(self, row: Row) -> str:
         """The command that installs them."""
+
+    def features(self, row: Row) -> tuple[str, ...]:
+        """What can be asked of it, in words."""
 
     def engines(self) -> list[EngineListing]:
         """Engine processes."""

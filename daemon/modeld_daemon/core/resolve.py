@@ -18,7 +18,7 @@ from modeld.types import GenerateConfig, JsonObject
 
 from .accounts import Accounts
 from .call import Account, Route
-from .ports import Connection, ProviderSource, Row
+from .ports import Connection, NotLoaded, ProviderSource, Row
 from .services import filled_url, service_row
 
 __all__ = ["Configured", "ModelSpec", "Resolution", "Resolver", "split_name"]
@@ -111,12 +111,21 @@ class Resolver:
                 return self.source.row(f"{provider}/{service}"), rest
         try:
             return service_row(self.source.row(provider), model)
+        except NotLoaded:
+            raise
         except ModelNotFound:
             known = ", ".join(row.name for row in self.source.rows())
             raise ModelNotFound(
                 f"Model API {provider[:100]} of model '{spec.name[:200]}' not recognized. "
                 f"Known: {known}."
             ) from None
+
+    async def ready(self, spec: ModelSpec) -> None:
+        """Waits until the provider of the model is loaded, if there is something to load."""
+        try:
+            self.row(spec)
+        except NotLoaded as found:
+            await found.load()
 
     def variables(self, row: Row) -> list[str]:
         """Variables on which models of the row depend."""
@@ -139,6 +148,14 @@ class Resolver:
             [row.name, base_url, api_key, dict(spec.args), dict(seen)]  # never stored, only hashed
         )
         return Resolution(row, Route(row.name, model, account), connection, key)
+
+    def configuration(self, row: Row) -> tuple[bool, str | None]:
+        """Whether the configuration has a key of the provider, and its base URL. It may block."""
+        try:
+            found = self._configured.api_key(row.name) is not None
+        except PrerequisiteError:  # it says where a key is, but there is none
+            found = False
+        return found, self._configured.base_url(row.name)
 
     def _credentials(
         self, row: Row, spec: ModelSpec, environment: Mapping[str, str]

@@ -107,7 +107,9 @@ class Attempts:
             return await generate(self.call, route, sink)
         with anyio.move_on_after(limit):
             return await generate(self.call, route, sink)
-        raise GenerateTimeout(f"attempt_timeout '{limit:g}' exceeded.", phase=self.flight.phase)
+        raise GenerateTimeout(
+            f"attempt_timeout '{limit:g}' exceeded.", phase=self.flight.phase, model=route.name
+        )
 
     async def _back_off(self, error: ModeldError, kind: FailureKind) -> None:
         if not self._may_retry(kind):

@@ -20,9 +20,10 @@ import openai
 from modeld.errors import PrerequisiteError, ProviderUnavailable
 from modeld.types import JsonObject
 
-from ..core.ports import Connection, Row
+from ..core.ports import Connection, ModelListing, Row
 from .http.client import HttpClient
 from .http.endpoint import Endpoint
+from .listing import fetch_listing
 
 __all__ = ["OpenAISdk", "Prepared", "names_deployments"]
 
@@ -121,6 +122,12 @@ class OpenAISdk:
                     _prepare, self._row, self._connection, self._arguments
                 )
             return self._prepared
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /models` lists."""
+        prepared = await self.prepared()
+        url = f"{prepared.base}/models{prepared.query}"
+        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers)
 
     async def aclose(self) -> None:
         """Closes all connections."""

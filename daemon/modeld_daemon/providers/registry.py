@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 
-from modeld.errors import ModelNotFound, PrerequisiteError
+from modeld.errors import ModeldError, PrerequisiteError
 
 from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
+from .extensions.extensions import Extensions
+from .features import FEATURES
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
 
@@ -62,23 +65,28 @@ class Registry:
     Args:
         data_folder: modeld's folder of data, where pulled weights are.
         rows: The providers.
+        plugins: `module:name` of extensions that the settings name, by provider.
     """
 
-    def __init__(self, data_folder: Path, rows: Iterable[Row] = ROWS) -> None:
+    def __init__(
+        self,
+        data_folder: Path,
+        rows: Iterable[Row] = ROWS,
+        plugins: Mapping[str, str] | None = None,
+    ) -> None:
         self._data_folder = data_folder
         self._rows = {row.name: row for row in sorted(rows, key=lambda row: row.name)}
+        self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys())
         self._shared: dict[str, Any] = {}
 
     def rows(self) -> list[Row]:
         """All providers, by name."""
-        return list(self._rows.values())
+        rows = [*self._rows.values(), *self._extensions.rows()]
+        return sorted(rows, key=lambda row: row.name)
 
     def row(self, name: str) -> Row:
         """The row of that name; `ModelNotFound` if there is none."""
-        try:
-            return self._rows[name]
-        except KeyError:
-            raise ModelNotFound(f"there is no provider '{name}'") from None
+        return self._rows.get(name) or self._extensions.row(name)
 
     def installed(self, row: Row) -> bool:
         """Whether the row's packages can be found; they are not imported."""
@@ -88,6 +96,14 @@ class Registry:
         """The command that installs what the row needs."""
         return f"pip install 'modeld[{row.extra}]'" if row.extra else ""
 
+    def features(self, row: Row) -> tuple[str, ...]:
+        """What can be asked of it; of an extension, what is known of it."""
+        return FEATURES.get(row.dialect) or self._extensions.features(row)
+
+    def look(self) -> None:
+        """Looks for extensions, so that `rows` has all that are installed. It may block."""
+        self._extensions.look()
+
     def check(self, row: Row, model: str, connection: Connection) -> None:
         """Raises at once what would make every call fail."""
         if not self.installed(row):
@@ -96,14 +112,32 @@ class Registry:
                 f"Install with: {self.install_hint(row)}",
                 provider=row.name,
             )
+        if row.dialect not in DIALECTS:
+            return  # an extension's own: nothing of it runs here
         check: Any = _load(DIALECTS[row.dialect].check)
-        check(row, model, connection, self._opened(row.dialect))
+        with self._naming(row):
+            check(row, model, connection, self._opened(row.dialect))
 
     async def build(self, row: Row, connection: Connection) -> Provider:
         """Builds the provider. An SDK may take a second to import: a thread does it."""
+        extension = self._extensions.extension(row)
+        if extension is not None and extension.made is not None:
+            return self._extensions.build(extension, connection)
         build: Any = await anyio.to_thread.run_sync(_load, DIALECTS[row.dialect].build)
-        provider: Provider = build(row, connection, self._opened(row.dialect))
+        with self._naming(row):
+            provider: Provider = build(row, connection, self._opened(row.dialect))
         return provider
+
+    @contextmanager
+    def _naming(self, row: Row) -> Iterator[None]:
+        """A row of an extension, with quirks that its dialect does not know, is named in errors."""
+        extension = self._extensions.extension(row)
+        try:
+            yield
+        except Exception as error:
+            if extension is None or isinstance(error, ModeldError):
+                raise
+            raise extension.origin.typed(error) from None
 
     def _opened(self, dialect: str) -> Any:
         place = DIALECTS[dialect].open
@@ -122,10 +156,10 @@ class Registry:
         for row in self.rows():
             if provider not in ("", row.name) or not self.installed(row):
                 continue
-            shared = self._opened(row.dialect)
+            shared = self._opened(row.dialect) if row.dialect in DIALECTS else None
             if shared is not None:
                 listed += shared.listing(row.name)
-            elif not row.network:
+            elif not row.network and row.dialect in DIALECTS:
                 listed.append(ModelListing(f"{row.name}/model", description=row.description))
         return listed
 
@@ -135,6 +169,7 @@ class Registry:
 
     async def aclose(self) -> None:
         """Ends what the dialects share, such as engine processes."""
+        await self._extensions.aclose()
         shared, self._shared = self._shared, {}
         for one in shared.values():
             await one.aclose()

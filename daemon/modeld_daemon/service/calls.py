@@ -6,6 +6,7 @@ import itertools
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import anyio
 
@@ -20,7 +21,9 @@ from ..core.call import UNSAID, Call
 from ..core.resolve import ModelSpec
 from ..core.sessions import Lease, Session, Sessions
 
-__all__ = ["call_from_proto", "leased", "spec_from_proto"]
+__all__ = ["call_from_proto", "leased", "ready", "spec_from_proto"]
+
+Target: TypeAlias = pb.Call | pb.AttachStreamRequest | pb.CancelRequest
 
 
 # Names of calls: a random start, so that those of two daemons differ in logs, then counted.
@@ -61,11 +64,17 @@ def spec_from_proto(proto: ModelSpecProto) -> ModelSpec:
     )
 
 
+async def ready(sessions: Sessions, target: Target) -> None:
+    """Waits until the provider that a request names is loaded."""
+    if target.WhichOneof("target") == "model":
+        await sessions.resolver.ready(ModelSpec(target.model.name))
+
+
 @contextmanager
 def leased(
     sessions: Sessions,
     session: Session | None,
-    target: pb.Call | pb.AttachStreamRequest | pb.CancelRequest,
+    target: Target,
 ) -> Iterator[Lease]:
     """The lease that a request names: one of the session's, or one for this request alone."""
     kind = target.WhichOneof("target")

@@ -17,7 +17,7 @@ from ..core.flights import Flight
 from ..core.pipeline import Pipeline
 from ..core.sessions import Sessions
 from .admission import Admission
-from .calls import call_from_proto, leased
+from .calls import call_from_proto, leased, ready
 from .metadata import session_of
 from .pending import Pending
 
@@ -56,6 +56,7 @@ class InferenceServicer(InferenceServiceServicer):
         self, proto: pb.Call, context: Context, *, deltas: bool
     ) -> AsyncIterator[pb.StreamEvent]:
         self._admission.check()
+        await ready(self._sessions, proto)
         session = session_of(context, self._sessions)
         call = call_from_proto(proto, session)
         remaining = context.time_remaining()
@@ -74,6 +75,7 @@ class InferenceServicer(InferenceServiceServicer):
         self, request: pb.AttachStreamRequest, context: Context
     ) -> AsyncIterator[pb.AttachStreamResponse]:
         """The events of a call that was started with a request id."""
+        await ready(self._sessions, request)
         flight = self._flight(request, context)
         pending = _Waiting(deltas=True)
         flight.watch(pending.watcher, request.after_seq)
@@ -87,6 +89,7 @@ class InferenceServicer(InferenceServiceServicer):
         self, request: pb.CancelRequest, context: Context
     ) -> pb.CancelResponse:
         """Ends a call that was started with a request id."""
+        await ready(self._sessions, request)
         flight = self._flight(request, context)
         running = not flight.ended
         flight.cancel("cancelled by its caller")
@@ -109,6 +112,7 @@ class InferenceServicer(InferenceServiceServicer):
     ) -> pb.CountTokensResponse:
         """Tokens of an input."""
         self._admission.check()
+        await ready(self._sessions, request.call)
         session = session_of(context, self._sessions)
         call = call_from_proto(request.call, session)
         with leased(self._sessions, session, request.call) as lease:

@@ -11,7 +11,9 @@ from modeld.errors import InvalidRequest, redact
 from modeld.v1 import model_service_pb2 as pb
 from modeld.v1.model_service_pb2_grpc import ModelServiceServicer
 
-from ..core.ports import Catalog
+from ..core.listing import list_hosted
+from ..core.ports import Catalog, ModelListing, Row
+from ..core.resolve import ModelSpec
 from ..core.sessions import Session, Sessions
 from .admission import Admission
 from .calls import spec_from_proto
@@ -56,6 +58,7 @@ class ModelServicer(ModelServiceServicer):
     ) -> pb.OpenModelResponse:
         """Leases a model to a session."""
         self._admission.check()
+        await self._sessions.resolver.ready(ModelSpec(request.model.name))
         return open_model(self._sessions, self._session(context), request)
 
     async def CloseModel(  # noqa: N802
@@ -75,36 +78,51 @@ class ModelServicer(ModelServiceServicer):
         self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
         """Models that can be named."""
+        if request.ask_server and request.provider:
+            environment = dict(request.environment)
+            listed = await list_hosted(self._sessions, request.provider, environment)
+            if listed is not None:
+                return _listed(listed.models, listed.need_environment)
         found = await anyio.to_thread.run_sync(self._catalog.models, request.provider)
-        return pb.ListModelsResponse(
-            models=[
-                pb.ModelDescription(
-                    name=model.name,
-                    size_bytes=model.size_bytes,
-                    available=model.available,
-                    loaded=model.loaded,
-                    description=model.description,
-                )
-                for model in found
-            ]
-        )
+        return _listed(found, [])
 
     async def ListProviders(  # noqa: N802
         self, request: pb.ListProvidersRequest, context: Context
     ) -> pb.ListProvidersResponse:
         """Providers of this daemon."""
-        rows = self._catalog.rows()
-        return pb.ListProvidersResponse(
-            providers=[
-                pb.ProviderDescription(
-                    name=row.name,
-                    description=row.description,
-                    installed=self._catalog.installed(row),
-                    install_hint=self._catalog.install_hint(row),
-                    key_variables=row.key_variables,
-                    base_url_variables=row.base_url_variables,
-                    default_base_url=row.base_url or "",
-                )
-                for row in rows
-            ]
+        found = await anyio.to_thread.run_sync(self._describe_all)
+        return pb.ListProvidersResponse(providers=found)
+
+    def _describe_all(self) -> list[pb.ProviderDescription]:
+        self._catalog.look()
+        return [self._describe(row) for row in self._catalog.rows()]
+
+    def _describe(self, row: Row) -> pb.ProviderDescription:
+        key_configured, base_url = self._sessions.resolver.configuration(row)
+        return pb.ProviderDescription(
+            name=row.name,
+            description=row.description,
+            installed=self._catalog.installed(row),
+            install_hint=self._catalog.install_hint(row),
+            key_variables=row.key_variables,
+            base_url_variables=row.base_url_variables,
+            default_base_url=row.base_url or "",
+            key_required=row.key_required,
+            key_configured=key_configured,
+            configured_base_url=None if base_url is None else redact(base_url),
+            features=self._catalog.features(row),
         )
+
+
+def _listed(models: list[ModelListing], needed: list[str]) -> pb.ListModelsResponse:
+    described = [
+        pb.ModelDescription(
+            name=model.name,
+            size_bytes=model.size_bytes,
+            available=model.available,
+            loaded=model.loaded,
+            description=model.description,
+        )
+        for model in models
+    ]
+    return pb.ListModelsResponse(models=described, need_environment=needed)

@@ -7,9 +7,10 @@ anything, and no gRPC message is spent on a single token.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from modeld.errors import ModeldError
+from modeld.errors import InternalError, ModeldError
 from modeld.types import StreamQueuedEvent
 from modeld.v1 import inference_service_pb2 as pb
 from modeld.v1.error_pb2 import Failure
@@ -20,6 +21,8 @@ from ..core.call import Result
 from ..core.events import Notice
 
 __all__ = ["Pending"]
+
+log = logging.getLogger("modeld.pending")
 
 
 class _Delta:
@@ -126,6 +129,12 @@ class Pending:
             proto.finished.info.MergeFrom(call_info_to_proto(result.info))
         except ModeldError as error:
             self.failed(error)
+        except Exception as error:
+            # A number of a server, such as 2**70 tokens, may be none that the wire has.
+            log.exception("an answer cannot be sent")
+            self.failed(
+                InternalError(f"the answer cannot be sent: {type(error).__name__}: {error}")
+            )
         else:
             self._put(proto)
 

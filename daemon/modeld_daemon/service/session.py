@@ -31,7 +31,7 @@ from modeld.wire import failure_to_proto
 
 from ..core.flights import Ticket
 from ..core.pipeline import Pipeline
-from ..core.ports import TokenCount
+from ..core.ports import NotLoaded, TokenCount
 from ..core.sessions import Session, Sessions
 from .admission import Admission
 from .calls import call_from_proto, leased
@@ -190,8 +190,24 @@ class _Connection:
         kind = frame.WhichOneof("body")
         try:
             self._handlers.get(kind, self._unexpected)(frame)
+        except NotLoaded as found:
+            self._tasks.start_soon(self._after_loading, frame, found)
         except Exception as error:  # noqa: BLE001  # the door of frames: each fails alone
             self._fail(frame.call_id, _typed(error, kind))
+
+    async def _after_loading(self, frame: pb.ClientFrame, found: NotLoaded) -> None:
+        """A frame that names a provider which must be loaded first; it may be cancelled till then."""
+        scope = self._counts[frame.call_id] = anyio.CancelScope()
+        try:
+            with scope:
+                await found.load()
+        except Exception as error:  # noqa: BLE001  # the door of frames: each fails alone
+            self._fail(frame.call_id, _typed(error, frame.WhichOneof("body")))
+            return
+        finally:
+            self._counts.pop(frame.call_id, None)
+        if not scope.cancelled_caught:
+            self.on_frame(frame)
 
     def _unexpected(self, frame: pb.ClientFrame) -> None:
         kind = frame.WhichOneof("body")

@@ -16,8 +16,9 @@ from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
-from ...core.ports import Connection, Row, Sink, TokenCount
+from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.jsontext import dumps, loads
+from ..listing import fetch_listing
 from .errors import failure, read_error, request_id
 from .exchange import CannotStream, Exchange
 from .options import read_options
@@ -117,6 +118,12 @@ class Anthropic:
         if response.status in _NO_ENDPOINT and wire_error.unknown:
             return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
         raise failure(wire_error, response.status, headers, route.provider, route.name)
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /v1/models` lists."""
+        prepared = self._prepared or await self._prepare()
+        url = prepared.messages_url.replace("/v1/messages", "/v1/models", 1)
+        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers.items())
 
     async def aclose(self) -> None:
         """Closes all connections."""

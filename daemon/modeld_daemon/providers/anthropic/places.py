@@ -79,5 +79,4 @@ def _http(row: Row, connection: Connection, options: Options) -> HttpClient:
         connection.environment,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=float(options.client.get("timeout") or _READ_SECONDS),
-        secret=connection.api_key,
     )

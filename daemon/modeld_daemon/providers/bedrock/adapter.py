@@ -56,7 +56,6 @@ class Bedrock:
             connection.environment,
             connect_timeout=options.connect_timeout,
             read_timeout=options.read_timeout,
-            secret=connection.api_key,
         )
         self._warned: set[str] = set()
 

@@ -20,11 +20,12 @@ from modeld.types import JsonObject, ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
-from ...core.ports import Connection, Row, Sink, TokenCount
+from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.client import HttpClient, Response
 from ..http.dial import tls_context
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
+from ..listing import fetch_google
 from .exchange import Exchange
 from .options import read_options
 from .place import Place, find_place, split_service
@@ -113,6 +114,17 @@ class Google:
         if counted is not None:
             return counted
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /v1beta/models` lists; Vertex has no such list."""
+        place = self._place("models")
+        if place.vertex:
+            return None
+        headers = place.headers()
+        if place.signs:
+            headers.append(("authorization", f"Bearer {await self._token(None)}"))
+        url = f"{place.base_url}/models"
+        return await fetch_google(self._http, self._row.name, url, headers)
 
     async def aclose(self) -> None:
         """Closes all connections."""

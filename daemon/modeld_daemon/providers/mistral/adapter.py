@@ -22,10 +22,11 @@ from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
-from ...core.ports import Connection, Row, Sink, TokenCount
+from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
+from ..listing import fetch_listing
 from .exchange import Exchange
 from .options import Options, missing_key, read_options
 from .profile import mistral_profile
@@ -109,6 +110,12 @@ class MistralChat:
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:  # noqa: ARG002
         """An estimate: the API counts nothing beforehand."""
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /v1/models` lists."""
+        prepared = self._prepared or await self._prepare()
+        url = prepared.url.replace("/chat/completions", "/models", 1)
+        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers)
 
     async def aclose(self) -> None:
         """Closes all connections."""

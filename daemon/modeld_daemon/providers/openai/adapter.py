@@ -6,7 +6,7 @@ from modeld.errors import ModeldError
 from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
-from ...core.ports import Connection, Row, Sink, TokenCount
+from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..openai_chat.adapter import OpenAIChat
 from ..openai_chat.options import require_key
 from ..openai_responses.adapter import OpenAIResponses
@@ -71,6 +71,10 @@ class OpenAI:
         if self._asked or (self._own and self._asked is None):
             return await self._responses.count_tokens(call, route)
         return await self._chat.count_tokens(call, route)
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /models` lists."""
+        return await self.sdk.models()
 
     async def aclose(self) -> None:
         """Closes all connections."""

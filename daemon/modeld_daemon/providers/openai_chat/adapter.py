@@ -10,7 +10,7 @@ from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
-from ...core.ports import Connection, Row, Sink, TokenCount
+from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.jsontext import dumps
 from ..openai_sdk import OpenAISdk
 from ..profiles import openai_profile
@@ -83,6 +83,10 @@ class OpenAIChat:
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:  # noqa: ARG002
         """An estimate: the chat API counts nothing beforehand."""
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /models` lists."""
+        return await self.sdk.models()
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -10,7 +10,7 @@ from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
-from ...core.ports import Connection, Row, Sink, TokenCount
+from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.client import Response
 from ..http.jsontext import dumps, loads
 from ..openai_chat.options import require_key
@@ -89,6 +89,10 @@ class OpenAIResponses:
                 return TokenCount(counted, estimated=False)
             self._counts = False
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /models` lists."""
+        return await self.sdk.models()
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -1,0 +1,1 @@
+"""Providers of other packages: found, loaded and kept from harming anybody else."""

@@ -1,0 +1,158 @@
+"""From what a package names to a provider: found without importing, imported in a thread."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ...core.ports import Row
+from ...core.sessions import ACCEPTED
+from ...extension import API_VERSION, GROUP
+from .origin import Origin
+
+__all__ = ["DIALECT", "Extension", "find", "load", "provisional"]
+
+log = logging.getLogger("modeld.extensions")
+
+DIALECT = "extension"
+"""Dialect of the rows of classes and objects."""
+
+_TEXTS = ("key_variables", "base_url_variables", "other_variables", "packages")
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What an extension has turned out to be."""
+
+    origin: Origin
+    row: Row
+    made: Any = None
+    """The class, or the object for all connections; None where the row is all."""
+
+
+def find(configured: Mapping[str, str], taken: Collection[str]) -> dict[str, list[Origin]]:
+    """The extensions of this installation by name; nothing of them is imported.
+
+    Args:
+        configured: `module:name` by name of the provider; wins over what is registered.
+        taken: Names that no extension may have.
+    """
+    found: dict[str, list[Origin]] = {}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        origin = Origin(point.name, point.value.replace(" ", ""), *_distribution(point))
+        if all(origin.place != other.place for other in found.setdefault(point.name, [])):
+            found[point.name].append(origin)
+    for name, place in configured.items():
+        found[name] = [Origin(name, place, "config.toml")]
+    for name in list(found):
+        if name in taken or not name or "/" in name:
+            why = "there is a provider of that name" if name in taken else "it has a bad name"
+            log.warning("%s is left out: %s", found.pop(name)[0], why)
+    return found
+
+
+def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Name and summary; nothing of a package whose metadata is broken."""
+    try:
+        assert point.dist is not None  # it was found in one
+        about = point.dist.metadata.json
+        return str(about.get("name", "")), str(about.get("summary", ""))
+    except Exception as error:  # noqa: BLE001  # whatever reading somebody's files raises
+        log.warning("the package of %s cannot be read: %s", point.value, error)
+        return "", ""
+
+
+def provisional(origin: Origin) -> Row:
+    """The row of an extension of which nothing is known but its name."""
+    stem = origin.name.upper().replace("-", "_").replace(".", "_")
+    return Row(
+        name=origin.name,
+        dialect=DIALECT,
+        description=origin.summary or f"an extension, by {origin.package or origin.place}",
+        key_variables=(f"{stem}_API_KEY",),
+        key_required=False,
+        base_url_variables=(f"{stem}_BASE_URL",),
+    )
+
+
+def load(origin: Origin, dialects: Collection[str]) -> Extension:
+    """Imports what the extension names and says what it is. It blocks, and may raise anything."""
+    module, colon, name = origin.place.partition(":")
+    if not colon or not module or not name:
+        raise origin.missing("it must be named as module:name")
+    try:
+        made: Any = importlib.import_module(module)
+        for part in name.split("."):
+            made = getattr(made, part)
+    except (ImportError, AttributeError) as error:
+        log.exception("%s cannot be loaded", origin)
+        raise origin.missing(f"it cannot be loaded: {type(error).__name__}: {error}") from None
+    version = getattr(made, "api_version", API_VERSION)
+    if version != API_VERSION:
+        raise origin.missing(
+            f"it is written for version {version!r:.20} of the extension API; this daemon has "
+            f"version {API_VERSION}"
+        )
+    if isinstance(made, Row):
+        row = _checked(origin, made)
+        if row.dialect not in dialects:
+            known = ", ".join(sorted(dialects))
+            raise origin.fault(f"there is no dialect {row.dialect!r:.40}; there are {known}")
+        return Extension(origin, row)
+    if not callable(getattr(made, "generate", None)):
+        raise origin.fault(
+            f"it is {_kind(made)}; it must be a Row, or a class or object with generate()"
+        )
+    row = getattr(made, "row", None) or replace(
+        provisional(origin), description=_about(origin, made)
+    )
+    return Extension(origin, replace(_checked(origin, row), dialect=DIALECT), made)
+
+
+def _checked(origin: Origin, row: Any) -> Row:
+    if not isinstance(row, Row):
+        raise origin.fault(f"its row is {_kind(row)}, not a Row")
+    if row.name != origin.name:
+        raise origin.fault(f"its row is of the name {row.name!r:.80}")
+    for field in fields(Row):
+        value = getattr(row, field.name)
+        if field.name in _TEXTS:
+            good = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+        elif field.name in ("key_required", "network", "shared"):
+            good = isinstance(value, bool)
+        elif field.name == "quirks":
+            good = isinstance(value, Mapping)
+        else:
+            good = isinstance(value, str) or (field.name == "base_url" and value is None)
+        if not good:
+            raise origin.fault(f"{field.name} of its row is {_kind(value)}")
+    for package in row.packages:
+        if not package.isidentifier():  # to look for a.b, the interpreter imports a
+            raise origin.fault(
+                f"packages of its row names {package!r:.80}, not a top-level package"
+            )
+    for name in (*row.key_variables, *row.base_url_variables, *row.other_variables):
+        if not ACCEPTED.fullmatch(name):
+            raise origin.fault(
+                f"its row names the variable {name!r:.80}, which no client sends; names end in "
+                "_API_KEY, _API_TOKEN, _AUTH_TOKEN, _BASE_URL or _ENDPOINT"
+            )
+    return row
+
+
+def _kind(value: object) -> str:
+    return (
+        f"the class {value.__name__}"
+        if isinstance(value, type)
+        else f"of type {type(value).__name__}"
+    )
+
+
+def _about(origin: Origin, made: Any) -> str:
+    said = inspect.getdoc(made) or ""
+    return said.strip().partition("\n")[0][:200] or origin.summary or f"by {origin.package}"

@@ -1,0 +1,105 @@
+"""What `modeld models PROVIDER` and `modeld providers` learn: through the daemon, by one's own key."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from modeld import daemon, errors
+from modeld.cli.root import root
+from modeld_daemon.providers.registry import Registry
+from tests.fakes.listing_server import KEY, ListingServer
+from tests.fakes.serving import House
+
+PATHS = {
+    "OPENAI": "/openai/v1",
+    "MISTRAL": "/mistral",
+    "ANTHROPIC": "/anthropic",
+    "GOOGLE": "/google",
+}
+
+
+@pytest.fixture
+def server(modeld_home, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODELD_AUTOSTART", "0")
+    monkeypatch.chdir(tmp_path)
+    plugins = {"bad": "tests.fakes.bad_extensions:Bad", "plain": "tests.fakes.bad_extensions:Plain"}
+    with ListingServer() as listing, House(Registry(tmp_path, plugins=plugins)):
+        for name, path in PATHS.items():
+            monkeypatch.setenv(f"{name}_API_KEY", KEY)
+            monkeypatch.setenv(f"{name}_BASE_URL", listing.url + path)
+        yield listing
+
+
+@pytest.mark.parametrize(
+    "provider, names",
+    [
+        ("openai", ["openai/gpt-a", "openai/gpt-b"]),
+        ("mistral", ["mistral/mistral-x"]),
+        ("anthropic", ["anthropic/c-1", "anthropic/c-2"]),
+        ("google", ["google/g-1", "google/g-2"]),
+    ],
+)
+def test_the_providers_server_is_asked(server, provider, names):
+    assert [model.name for model in daemon.list_models(provider, ask=True)] == names
+
+
+def test_without_asking_nothing_is_sent(server):
+    assert daemon.list_models("openai") == []
+
+
+def test_the_key_is_that_of_whoever_asks(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "another-key-9876543210")
+    with pytest.raises(errors.AuthenticationError) as refused:
+        daemon.list_models("openai", ask=True)
+    assert "another-key" not in str(refused.value)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(errors.PrerequisiteError, match="OPENAI_API_KEY"):
+        daemon.list_models("openai", ask=True)
+
+
+def test_a_server_without_a_list_is_told_as_such(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url + "/nothing/v1")
+    with pytest.raises(errors.InvalidRequest, match="no list of models"):
+        daemon.list_models("openai", ask=True)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url + "/odd/v1")
+    with pytest.raises(errors.ProviderError, match="no list of models"):
+        daemon.list_models("openai", ask=True)
+    with pytest.raises(errors.InvalidRequest, match="plain has no list"):
+        daemon.list_models("plain", ask=True)
+    with pytest.raises(errors.ModelNotFound, match="nobody"):
+        daemon.list_models("nobody", ask=True)
+
+
+def test_what_runs_here_is_listed_without_a_server(server):
+    assert [model.name for model in daemon.list_models("mockllm", ask=True)] == ["mockllm/model"]
+
+
+def test_providers_say_where_the_key_is_from_and_never_show_it(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("MISTRAL_API_KEY")
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.delenv("ANTHROPIC_BASE_URL")
+    (tmp_path / ".env").write_text(f"MISTRAL_API_KEY={KEY}\n")
+    shown = CliRunner().invoke(root, ["providers", "--json"]).stdout
+    assert KEY not in shown
+    found = {provider["name"]: provider for provider in json.loads(shown)}
+    assert found["openai"]["key_from"] == "environment"
+    assert found["openai"]["base_url"] == server.url + "/openai/v1"
+    assert "list" in found["openai"]["features"]
+    assert found["mistral"]["key_from"] == str(tmp_path / ".env")
+    assert found["anthropic"]["key_from"] is None
+    assert found["anthropic"]["base_url"] == "https://api.anthropic.com"
+    assert found["bad"]["installed"]  # an extension that nobody has named yet
+    table = CliRunner().invoke(root, ["providers"]).stdout
+    assert "MISTRAL_API_KEY from" in table
+    assert "missing: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN" in table
+
+
+def test_models_are_shown_and_errors_told(server, monkeypatch):
+    assert "openai/gpt-a" in CliRunner().invoke(root, ["models", "openai"]).stdout
+    assert json.loads(CliRunner().invoke(root, ["models", "google", "--json"]).stdout)[0]["name"]
+    done = CliRunner().invoke(root, ["models", "plain"])
+    assert done.exit_code != 0
+    assert "no list of models" in done.stderr
