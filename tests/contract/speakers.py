@@ -13,6 +13,9 @@ from modeld_daemon.providers.anthropic import profile as anthropic_profiles
 from modeld_daemon.providers.anthropic.options import Options as AnthropicOptions
 from modeld_daemon.providers.anthropic.profile import anthropic_profile
 from modeld_daemon.providers.anthropic.request import build_request as build_anthropic
+from modeld_daemon.providers.bedrock.options import Options as BedrockOptions
+from modeld_daemon.providers.bedrock.profile import bedrock_profile
+from modeld_daemon.providers.bedrock.request import build_request as build_bedrock
 from modeld_daemon.providers.google import profile as google_profiles
 from modeld_daemon.providers.google.options import Options as GoogleOptions
 from modeld_daemon.providers.google.profile import google_profile
@@ -106,6 +109,11 @@ def _google(call: Call, model: str) -> Spoken:
     return made.body, made.warnings
 
 
+def _bedrock(call: Call, model: str) -> Spoken:
+    made = build_bedrock(call, model, bedrock_profile(model), BedrockOptions())
+    return made.body, made.warnings
+
+
 def _llama(call: Call, model: str) -> Spoken:
     return build_llama(call), left_out(call.config)
 
@@ -153,6 +161,17 @@ SPEAKERS: Mapping[str, Speaker] = {
             *("gemini-3-pro-preview", "gemini-3-flash-preview", "gemma-3-27b-it"),
         ),
         _google,
+    ),
+    "bedrock": Speaker(
+        "Bedrock",
+        "bedrock",
+        "bedrock",
+        (
+            *("anthropic.claude-sonnet-4-5", "amazon.nova-pro-v1:0", "amazon.nova-2-lite-v1:0"),
+            *("mistral.mistral-large-2402-v1:0", "openai.gpt-oss-120b-1:0", "qwen.qwen3-32b-v1:0"),
+            *("amazon.titan-text-express-v1", "meta.llama3-70b-instruct-v1:0", "cohere.command-r"),
+        ),
+        _bedrock,
     ),
     "llama_cpp": Speaker("llama.cpp", "llama_cpp", "local", ("smollm2",), _llama),
 }

@@ -15,7 +15,7 @@ CLOUD = Row(
     description="",
     key_variables=("CLOUD_API_KEY",),
     key_required=False,
-    other_variables=("GOOGLE_APPLICATION_CREDENTIALS",),
+    other_variables=("GOOGLE_APPLICATION_CREDENTIALS", "CLOUD_SESSION_TOKEN"),
 )
 
 
@@ -45,6 +45,8 @@ def test_principals_without_a_key_are_accounts_of_their_own(account):
     assert one != two
     assert one == account({"GOOGLE_APPLICATION_CREDENTIALS": "/keys/one.json", "OTHER": "x"})
     assert "one.json" not in repr(one)
+    renewed = {"GOOGLE_APPLICATION_CREDENTIALS": "/keys/one.json", "CLOUD_SESSION_TOKEN": "2"}
+    assert one == account(renewed)
     assert account({}, project="a") != account({}, project="b")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from modeld_daemon.providers.openai_responses.options import (
 )
 from modeld_daemon.providers.openai_responses.request import build_request as build_response
 from modeld_daemon.providers.profiles import openai_profile
+from modeld_daemon.providers.registry import Registry
 from tests.fakes.watching import FakeSource
 
 BY_NAME = {row.name: row for row in ROWS}
@@ -52,7 +54,7 @@ class Unconfigured:
 
 def resolve(name: str, environment: dict[str, str], **said: Any) -> Resolution:
     source = FakeSource()
-    source.row = BY_NAME.__getitem__  # type: ignore[method-assign]
+    source.row = Registry(Path("/nowhere"), BY_NAME.values()).row  # type: ignore[method-assign]
     return Resolver(source, Accounts(b"0" * 32), Unconfigured()).resolve(
         ModelSpec(name, **said), environment
     )

@@ -30,6 +30,12 @@ PROXY_VARIABLES = (
 """Variables that every provider of the network depends on."""
 
 
+SECRET = ("_SECRET_ACCESS_KEY", "_SESSION_TOKEN", "_API_KEY", "_AUTH_TOKEN")
+"""Ends of the names of variables whose values must not be seen in a log."""
+RENEWED = ("_SESSION_TOKEN",)
+"""Ends of the names of variables that change while whoever calls stays the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model as a caller names it. Its repr never shows a secret."""
@@ -142,6 +148,9 @@ class Resolver:
         seen = {name: environment[name] for name in self.variables(row) if name in environment}
         connection = Connection(base_url, api_key, spec.args, seen)
         self.source.check(row, model, connection)
+        for name, value in seen.items():
+            if name.endswith(SECRET):
+                self._on_secret(value)
         identity = api_key or _principal(row, seen, spec.args)
         account = Account(row.name, base_url, self.accounts.fingerprint(identity))
         key = self.accounts.digest(
@@ -185,7 +194,11 @@ def _principal(row: Row, seen: Mapping[str, str], args: JsonObject) -> str | Non
     """Who calls where there is no key, such as with credentials of a cloud: what names them. A token
     that is renewed changes nothing of it.
     """
-    named = {name: seen[name] for name in row.other_variables if name in seen}
+    named = {
+        name: seen[name]
+        for name in row.other_variables
+        if name in seen and not name.endswith(RENEWED)
+    }
     if row.key_required or not (named or (args and row.other_variables)):
         return None
     return json.dumps([named, args], sort_keys=True)

@@ -10,6 +10,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
     "anthropic": (
         *("streaming", "tools", "images", "documents", "reasoning", "schema", "count", "list"),
     ),
+    "bedrock": ("streaming", "tools", "images", "video", "documents", "reasoning"),
     "google": (
         *("streaming", "tools", "images", "audio", "video", "documents", "reasoning", "schema"),
         *("logprobs", "count", "list"),

@@ -123,7 +123,7 @@ def _checked(origin: Origin, row: Any) -> Row:
         value = getattr(row, field.name)
         if field.name in _TEXTS:
             good = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
-        elif field.name in ("key_required", "network", "shared"):
+        elif field.type == "bool":
             good = isinstance(value, bool)
         elif field.name == "quirks":
             good = isinstance(value, Mapping)
