@@ -150,6 +150,15 @@ def test_a_profile_is_read_from_the_sessions_files(tmp_path):
     check_signed(seen, "AKIATWO", "s2", "us-west-2")
 
 
+def test_no_command_of_a_profile_is_run(tmp_path):
+    config, ran = tmp_path / "config", tmp_path / "ran"
+    config.write_text(f"[profile sly]\nregion = eu-west-1\ncredential_process = touch {ran}\n")
+    error, _ = play({"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "sly"})
+    assert isinstance(error, PrerequisiteError)
+    assert "runs no commands" in error.message
+    assert not ran.exists()
+
+
 def test_a_web_identity_becomes_a_role(tmp_path):
     token = tmp_path / "token"
     token.write_text("a-token")

@@ -232,6 +232,30 @@ class _Profiles(botocore.credentials.ProfileProviderBuilder):  # type: ignore[mi
             disable_env_vars=disable_env_vars,
         )
 
+    def _create_process_provider(self, profile_name: str) -> Any:
+        return _NoProcess(self._session, profile_name)
+
+
+class _NoProcess(botocore.credentials.CredentialProvider):  # type: ignore[misc]  # untyped
+    """Nobody tells the daemon what to run: a session could name a file that does."""
+
+    METHOD = "custom-process"
+
+    def __init__(self, session: botocore.session.Session, profile: str) -> None:
+        self._own_session = session
+        self._profile = profile
+        super().__init__(session)
+
+    def load(self) -> None:
+        """Raises where the profile names a command; else there is nothing here."""
+        profiles = self._own_session.full_config.get("profiles", {})
+        if "credential_process" in profiles.get(self._profile, {}):
+            raise botocore.exceptions.InvalidConfigError(
+                error_msg=f"profile {self._profile!r} has a credential_process, and the daemon runs "
+                "no commands for others: run it yourself and export the keys, for example with "
+                "'aws configure export-credentials --format env'"
+            )
+
 
 class _WebIdentity(_OfWebIdentity):  # type: ignore[misc, valid-type]  # untyped
     def __init__(self, environment: Mapping[str, str], **arguments: Any) -> None:
