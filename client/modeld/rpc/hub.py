@@ -29,7 +29,7 @@ from ..wire import failure_from_proto
 from .deadlines import Deadlines
 from .endpoint import Endpoint, find_or_start
 from .large import LARGE_BYTES, check_size, send_large
-from .link import Link, LinkBroken
+from .link import Link, LinkBroken, connecting
 from .mailbox import SyncMailbox
 from .opening import Opening
 from .pending import PendingCall, RemoteModel, Resent
@@ -291,8 +291,11 @@ class Hub:
                 time.sleep(0.02 if broken.draining else 0.01 * 2**failures)
 
     def _connect(self, endpoint: Endpoint) -> Link:
-        link = Link(endpoint.target, endpoint.token, self.on_frame, self.on_broken, self.may_rest)
-        link.open()
+        with connecting:
+            link = Link(
+                endpoint.target, endpoint.token, self.on_frame, self.on_broken, self.may_rest
+            )
+            link.open()
         with self._lock:
             self._link = link
             self._links.add(link)

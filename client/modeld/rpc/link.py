@@ -28,6 +28,7 @@ __all__ = [
     "Link",
     "LinkBroken",
     "Unauthenticated",
+    "connecting",
     "keep_all_for_ever",
 ]
 
@@ -285,11 +286,51 @@ def _hold_messages_at_forks() -> None:
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
-            before=_before_fork, after_in_parent=_after_fork, after_in_child=_held.clear
+            before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child
         )
 
 
+class _Quiet:
+    """Lets no thread connect while the program forks: grpc skips its handlers where another thread
+    is inside it, and then its state in the child is such that every call hangs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._held = False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+    def hold(self) -> None:
+        """Waits for who connects, and lets nobody begin."""
+        self._held = self._lock.acquire(timeout=HOLD_SECONDS)
+
+    def let_go(self) -> None:
+        """Ends `hold`."""
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+    def renew(self) -> None:
+        """In a forked child: whoever held it is not here."""
+        self.__init__()  # type: ignore[misc]
+
+
+connecting = _Quiet()
+"""Held by whoever makes a link."""
+
+
+def _in_child() -> None:
+    _held.clear()
+    connecting.renew()
+
+
 def _before_fork() -> None:
+    connecting.hold()
     for link in list(_open):
         if link.alive and link.may_rest(link):
             link.rest()  # a fork takes grpc a second while it has a channel, and nothing otherwise
@@ -302,6 +343,7 @@ def _after_fork() -> None:
     for link in _held:
         link.let_messages_go()
     _held.clear()
+    connecting.let_go()
 
 
 def _hello() -> pb.Hello:
