@@ -292,9 +292,7 @@ class Hub:
 
     def _connect(self, endpoint: Endpoint) -> Link:
         with connecting:
-            link = Link(
-                endpoint.target, endpoint.token, self.on_frame, self.on_broken, self.may_rest
-            )
+            link = Link(endpoint.target, endpoint.token, self.on_frame, self.on_broken)
             link.open()
         with self._lock:
             self._link = link
@@ -340,18 +338,6 @@ class Hub:
             if link is not None and link.alive:
                 body = CloseModelRequest(handle=model.handle).SerializeToString()
                 link.send(pb.ClientFrame(call_id=next(self._ids), close_model=body))
-
-    def may_rest(self, link: Link) -> bool:
-        """Before a fork: whether the link can be closed, because nothing needs it now. The next call
-        opens another one.
-        """
-        with self._lock:
-            busy = self._calls or self._waiting or self._worker is not None
-            if busy or self._link is not link or link.stateful:
-                return False
-            self._link = None
-            self._links.discard(link)
-            return True
 
     def before_fork(self) -> None:
         """Hides the channels from grpc, whose handler in the child would wait for locks that a

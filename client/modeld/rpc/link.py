@@ -73,7 +73,6 @@ class Link:
         token: The daemon's token.
         on_frame: Called in the reader thread for each frame.
         on_broken: Called in the reader thread, once, when the stream has ended.
-        may_rest: Called before a fork; whether the link may be closed then.
     """
 
     def __init__(
@@ -82,13 +81,11 @@ class Link:
         token: str,
         on_frame: Callable[[Link, pb.ServerFrame], None],
         on_broken: Callable[[Link, str], None],
-        may_rest: Callable[[Link], bool],
     ) -> None:
         self.metadata = (("authorization", f"Bearer {token}"),)
         self.channel = grpc.insecure_channel(target, options=OPTIONS)
         self._on_frame = on_frame
         self._on_broken = on_broken
-        self.may_rest = may_rest
         _hold_messages_at_forks()  # now that grpc has registered handlers of its own
         self._outbox: SimpleQueue[pb.ClientFrame | None] = SimpleQueue()
         self._messages = _Messages(self._outbox)
@@ -107,8 +104,6 @@ class Link:
         """Updates sent."""
         self.environment_known = 0
         """Updates of which it is certain that the daemon has them."""
-        self.stateful = False
-        """Whether a model has state in its session, so that another session is no substitute."""
         self._closing = False
         self._reader = threading.Thread(target=self._read, name="modeld-reader", daemon=True)
 
@@ -204,11 +199,6 @@ class Link:
         self.channel.close()
         if threading.current_thread() is not self._reader:
             self._reader.join(0.5)
-
-    def rest(self) -> None:
-        """Ends the session and gives all back that grpc holds for it."""
-        self.close()
-        del self._stream, self.channel, self._messages
 
 
 class _Messages(Iterator[pb.ConnectRequest]):
@@ -332,11 +322,8 @@ def _in_child() -> None:
 def _before_fork() -> None:
     connecting.hold()
     for link in list(_open):
-        if link.alive and link.may_rest(link):
-            link.rest()  # a fork takes grpc a second while it has a channel, and nothing otherwise
-        else:
-            _held.append(link)
-            link.hold_messages()
+        _held.append(link)
+        link.hold_messages()
 
 
 def _after_fork() -> None:

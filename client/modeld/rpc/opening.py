@@ -59,7 +59,6 @@ class Opening:
                     model.environment = tuple(answer.environment)
                     model.link = link
                     model.stateful = answer.stateful
-                    link.stateful |= answer.stateful
                 return
             known = link.environment_of.get(provider, ())
             link.environment_of[provider] = (*known, *answer.need_environment)
