@@ -75,10 +75,11 @@ def sayable(exchange: dict[str, Any]) -> bool:
 def test_a_recorded_case_is_sent_and_read_as_recorded(name, replay):
     case = CASES[name]
     features = [*case["features"], "all"]
+    if not all(map(sayable, case["exchanges"])):
+        pytest.skip("no caller of modeld can say this request")
     tried.update(features)
     for index, exchange in enumerate(case["exchanges"]):
-        if sayable(exchange):
-            play_exchange(replay, name, index, exchange)
+        play_exchange(replay, name, index, exchange)
     passed.update(features)
 
 
