@@ -43,6 +43,10 @@ class CallInfo(Value):
     """Seconds spent waiting for a permit."""
     provider_time: float = 0.0
     """Seconds spent at the provider, over all attempts."""
+    interrupted: bool = False
+    """Whether a daemon died with an attempt of this call at the provider, so that the provider may
+    have done the work more than once. Only a call with a request id can know.
+    """
 
     def to_dict(self) -> JsonObject:
         """All members, `cache` also when it is None."""
@@ -53,4 +57,5 @@ class CallInfo(Value):
             "attempts": self.attempts,
             "queue_time": self.queue_time,
             "provider_time": self.provider_time,
+            "interrupted": self.interrupted,
         }

@@ -74,20 +74,22 @@ class GenerateResponse(_message.Message):
     def __init__(self, output: _Optional[_Union[_output_pb2.ModelOutput, _Mapping]] = ..., info: _Optional[_Union[CallInfo, _Mapping]] = ...) -> None: ...
 
 class CallInfo(_message.Message):
-    __slots__ = ("call_id", "cache", "coalesced", "attempts", "queue_time", "provider_time")
+    __slots__ = ("call_id", "cache", "coalesced", "attempts", "queue_time", "provider_time", "interrupted")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     CACHE_FIELD_NUMBER: _ClassVar[int]
     COALESCED_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     QUEUE_TIME_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_TIME_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     cache: CacheUse
     coalesced: bool
     attempts: int
     queue_time: float
     provider_time: float
-    def __init__(self, call_id: _Optional[str] = ..., cache: _Optional[_Union[CacheUse, str]] = ..., coalesced: bool = ..., attempts: _Optional[int] = ..., queue_time: _Optional[float] = ..., provider_time: _Optional[float] = ...) -> None: ...
+    interrupted: bool
+    def __init__(self, call_id: _Optional[str] = ..., cache: _Optional[_Union[CacheUse, str]] = ..., coalesced: bool = ..., attempts: _Optional[int] = ..., queue_time: _Optional[float] = ..., provider_time: _Optional[float] = ..., interrupted: bool = ...) -> None: ...
 
 class GenerateStreamRequest(_message.Message):
     __slots__ = ("call",)

@@ -141,6 +141,7 @@ def _fill_info(out: pb.CallInfo, info: JsonObject) -> None:
     out.attempts = info["attempts"]
     out.queue_time = info["queue_time"]
     out.provider_time = info["provider_time"]
+    out.interrupted = info["interrupted"]
 
 
 def call_info_from_proto(proto: pb.CallInfo) -> CallInfo:
@@ -152,4 +153,5 @@ def call_info_from_proto(proto: pb.CallInfo) -> CallInfo:
         attempts=proto.attempts,
         queue_time=proto.queue_time,
         provider_time=proto.provider_time,
+        interrupted=proto.interrupted,
     )
