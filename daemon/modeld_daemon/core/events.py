@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from modeld.errors import ModeldError
 from modeld.types import StreamQueuedEvent, StreamRetryEvent
 
 from .call import Result
 
-__all__ = ["Notice", "Replay", "Watcher"]
+__all__ = ["Event", "Notice", "Watcher", "tell"]
 
 Notice = StreamQueuedEvent | StreamRetryEvent
 
@@ -40,5 +39,23 @@ class Watcher(Protocol):
         """The call ended without one."""
 
 
-Replay = Callable[[Watcher], None]
-"""An event that was kept: calling it tells the event to a watcher that comes later."""
+Event = (
+    tuple[int, Literal["text"], str]
+    | tuple[int, Literal["reasoning"], str]
+    | tuple[int, Literal["tool_call"], str, str, str]
+    | tuple[int, Literal["notice"], Notice]
+)
+"""An event that was kept, for a watcher that comes later: its number, what it is, its parts."""
+
+
+def tell(watcher: Watcher, event: Event) -> None:
+    """Tells a watcher a kept event."""
+    match event:
+        case (seq, "text", text):
+            watcher.text(seq, text)
+        case (seq, "reasoning", reasoning):
+            watcher.reasoning(seq, reasoning)
+        case (seq, "tool_call", id, function, arguments):
+            watcher.tool_call(seq, id, function, arguments)
+        case (_, "notice", notice):
+            watcher.notice(notice)

@@ -5,7 +5,8 @@ and one watcher. A flight with a key can be joined while it flies, and its event
 a late watcher hears everything once. The rules of its end:
 
 - A flight that loses its last watcher is cancelled, and with it the work at the provider. A
-  lasting one (an explicit request id) goes on, and its result stays for a while.
+  lasting one (an explicit request id) goes on; its result stays here for a while if no journal
+  has it.
 - All watchers of a flight are told of the end in one synchronous step, so that nobody can join
   between the end and the telling.
 - An error is told to each watcher as a value of its own; no traceback grows from hand to hand.
@@ -16,20 +17,22 @@ State changes are synchronous throughout; the only await is the computation itse
 from __future__ import annotations
 
 import copy
-import json
 import logging
+import math
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import anyio
 
 from modeld.errors import Cancelled, Conflict, GenerateTimeout, InternalError, ModeldError
-from modeld.types import ModelOutput, StreamQueuedEvent, StreamRetryEvent
+from modeld.types import StreamQueuedEvent, StreamRetryEvent
 
 from .call import Result
-from .events import Notice, Replay, Watcher
+from .events import Event, Notice, Watcher, tell
+from .waiter import Waiter
 
 __all__ = ["Flight", "FlightStatistics", "Flights", "Spawner", "Ticket"]
 
@@ -44,8 +47,8 @@ class Flight:
     """One computation. It is the `Sink` of its provider and tells its watchers."""
 
     __slots__ = (
-        "_cancel_reason", "_compute", "_events", "_scope", "_secret", "body", "ended", "error", "key",
-        "lasting", "phase", "result", "seq", "started", "streamed", "watchers",
+        "_cancel_reason", "_compute", "_scope", "_secret", "body", "ended", "error", "events", "key",
+        "lasting", "phase", "recorded", "result", "seq", "started", "streamed", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -64,10 +67,13 @@ class Flight:
         if deadline is not None:
             self._scope.deadline = deadline
         self._cancel_reason: str | None = None
-        self._events: list[Replay] | None = [] if key is not None else None
+        self.events: list[Event] | None = [] if key is not None else None
+        """What was told, in order, where somebody may come later."""
         self.key = key
         self.body = body
         self.lasting = lasting
+        self.recorded = False
+        """Whether a journal has the result, so that it need not stay here."""
         self.phase = "queue"
         self.streamed = False
         self.watchers: list[Watcher] = []
@@ -106,8 +112,6 @@ class Flight:
         self.ended = True
         watchers, self.watchers = self.watchers, []
         if result is not None:
-            if self._secret and result.output.error:
-                _cut(result.output, self._secret)
             self.result = result
             self.seq += 1
             for watcher in watchers:
@@ -124,6 +128,16 @@ class Flight:
         """Whether it was told to end before its time."""
         return self._cancel_reason is not None
 
+    @property
+    def deadline(self) -> float | None:
+        """Clock time at which it ends, if it has one."""
+        return None if self._scope.deadline == math.inf else self._scope.deadline
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody wants its result any more, or its time is up."""
+        return self._scope.cancel_called
+
     def cancel(self, reason: str) -> None:
         """Ends the computation; watchers are told `Cancelled`."""
         if not self.ended:
@@ -132,8 +146,9 @@ class Flight:
 
     def watch(self, watcher: Watcher, after_seq: int = 0) -> None:
         """Tells the watcher every kept event after `after_seq`, and all that follow."""
-        for replay in (self._events or [])[after_seq:]:
-            replay(watcher)
+        events = self.events or []
+        for event in events[bisect_right(events, after_seq, key=_seq) :] if events else ():
+            tell(watcher, event)
         if self.result is not None:
             watcher.finished(self.seq, self.result)
         elif self.error is not None:
@@ -156,8 +171,8 @@ class Flight:
         self.seq = seq = self.seq + 1
         for watcher in self.watchers:
             watcher.text(seq, text)
-        if self._events is not None:
-            self._events.append(lambda w: w.text(seq, text))
+        if self.events is not None:
+            self.events.append((seq, "text", text))
 
     def reasoning(self, reasoning: str) -> None:
         """More reasoning."""
@@ -165,8 +180,8 @@ class Flight:
         self.seq = seq = self.seq + 1
         for watcher in self.watchers:
             watcher.reasoning(seq, reasoning)
-        if self._events is not None:
-            self._events.append(lambda w: w.reasoning(seq, reasoning))
+        if self.events is not None:
+            self.events.append((seq, "reasoning", reasoning))
 
     def tool_call(self, id: str, function: str, arguments: str) -> None:
         """More of a tool call."""
@@ -174,8 +189,8 @@ class Flight:
         self.seq = seq = self.seq + 1
         for watcher in self.watchers:
             watcher.tool_call(seq, id, function, arguments)
-        if self._events is not None:
-            self._events.append(lambda w: w.tool_call(seq, id, function, arguments))
+        if self.events is not None:
+            self.events.append((seq, "tool_call", id, function, arguments))
 
     def queued(
         self, reason: str, position: int | None = None, progress: float | None = None
@@ -192,17 +207,21 @@ class Flight:
         event.seq = self.seq
         for watcher in self.watchers:
             watcher.notice(event)
-        if self._events is not None:
-            self._events.append(lambda w: w.notice(event))
+        if self.events is not None:
+            self.events.append((self.seq, "notice", event))
+
+    def again(self, events: Iterable[Event]) -> None:
+        """Tells events of an earlier life of the call, under their own numbers."""
+        for event in events:
+            self.seq = _seq(event)
+            for watcher in self.watchers:
+                tell(watcher, event)
+            if self.events is not None:
+                self.events.append(event)
 
 
-def _cut(output: ModelOutput, secret: str) -> None:
-    """Takes a secret out of an answer that tells what a provider has complained of."""
-    said = json.dumps(output.to_dict(), ensure_ascii=False)
-    if secret in said:
-        clean = ModelOutput.from_dict(json.loads(said.replace(secret, "…")))
-        for name in ModelOutput.__dataclass_fields__:
-            setattr(output, name, getattr(clean, name))
+def _seq(event: Event) -> int:
+    return event[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +235,8 @@ class Ticket:
 
     def leave(self, reason: str = "the caller left") -> None:
         """Waits no more."""
+        if isinstance(self.watcher, Waiter):
+            self.watcher.left()
         self.flight.leave(self.watcher, reason)
 
 
@@ -299,9 +320,9 @@ class Flights:
             self._failed += 1
         # A cancelled flight may have given its key to a successor already.
         if flight.key is not None and self._by_key.get(flight.key) is flight:
-            if flight.lasting and flight.result is not None:
+            if flight.lasting and flight.result is not None and not flight.recorded:
                 self._kept[flight.key] = self.clock() + self._keep_seconds
-            else:  # failures are not kept: the same id may be sent again
+            else:  # failures are not kept: the same id may be sent again. What is recorded is read
                 del self._by_key[flight.key]
         self._forget_old()
         if self._empty is not None and not self._flying:
@@ -315,6 +336,10 @@ class Flights:
                 return
             del self._kept[key]
             del self._by_key[key]
+
+    def spawn(self, func: Callable[[T], Awaitable[None]], arg: T) -> None:
+        """Runs `func(arg)` beside the flights, and no longer than they."""
+        self._tasks.start_soon(func, arg)
 
     def cancel_all(self, reason: str) -> None:
         """Ends every flight."""

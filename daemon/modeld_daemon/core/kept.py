@@ -135,6 +135,9 @@ class JournalStore(Protocol):
         A call that has ended, or one of another body, is left as it is.
         """
 
+    async def find(self, account: str, request_id: str) -> JournalRecord | None:
+        """What is known of a call; None when it is unknown. Nothing is changed."""
+
     async def asking(self, account: str, request_id: str) -> None:
         """An attempt begins now: returns when that would outlive the daemon's death."""
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import anyio
 
-from modeld.errors import GenerateTimeout
+from modeld.errors import GenerateTimeout, ModelNotFound
 from modeld.types import CallInfo
 
 from ..logs import call_id
-from .call import Call, Result, Route
+from .asked import Claim, claim
+from .cache import Cache
+from .call import Account, Call, Result, Route
 from .clients import Client, Clients
 from .events import Watcher
 from .flights import Flight, Flights, Ticket
+from .journal import Asking, Entry, Journal
 from .lanes import Lanes
 from .ports import TokenCount
-from .prepare import deadline, fingerprint, prepare, refuse, warn
+from .prepare import cut, deadline, own_deadline, prepare, warn
 from .retry import Attempts
 from .sessions import Lease
+from .waiter import Waiter
 
 __all__ = ["Pipeline"]
 
@@ -28,10 +33,14 @@ __all__ = ["Pipeline"]
 class Pipeline:
     """Takes calls in and brings their events out."""
 
-    def __init__(self, flights: Flights, clients: Clients, lanes: Lanes) -> None:
+    def __init__(
+        self, flights: Flights, clients: Clients, lanes: Lanes, cache: Cache, journal: Journal
+    ) -> None:
         self.flights = flights
         self.clients = clients
         self.lanes = lanes
+        self.cache = cache
+        self.journal = journal
 
     def submit(self, call: Call, lease: Lease, watcher: Watcher, *, stream: bool) -> Ticket:
         """Sends a call on its way; the watcher hears of it until it leaves or the call ends.
@@ -41,40 +50,82 @@ class Pipeline:
         resolution, client = lease.resolve()
         route = resolution.route
         call.config = lease.configured(call.config)
-        call.deadline = deadline(call)
-        key = None if call.request_id is None else (route.account, call.request_id)
-        body = b"" if key is None else fingerprint(call, route)
-        flight = None if key is None else self.flights.find(key, body)
+        own, call.deadline = own_deadline(call), deadline(call)
+        claimed = claim(call, route, resolution.connection.args)
+        flight = None if claimed is None else self.flights.find(claimed.key, claimed.body)
         joined = flight is not None
         if flight is None:
-            flight = Flight(
-                lambda own: self._compute(call, route, client, own),
-                key=key,
-                body=body,
-                lasting=key is not None,
-                deadline=call.deadline,
-                secret=client.connection.api_key,
-            )
-            flight.streamed = stream or key is not None
+            flight = self._flight(call, route, client, claimed, own)
+            flight.streamed = stream or claimed is not None
             self.clients.enter(client)
             self.flights.launch(flight)
+        if claimed is not None or call.config.fail_on_refusal:
+            watcher = self._waiter(watcher, call, route, flight, joined=joined)
         flight.watch(watcher)
         return Ticket(flight, watcher, joined)
 
-    async def _compute(self, call: Call, route: Route, client: Client, flight: Flight) -> Result:
+    def _flight(
+        self, call: Call, route: Route, client: Client, claimed: Claim | None, own: float | None
+    ) -> Flight:
+        """The call as a flight. The time of a shared one is not that of its first caller."""
+        compute = partial(self._compute, call, route, client, claimed)
+        secret = client.connection.api_key
+        if claimed is None:
+            return Flight(compute, deadline=call.deadline, secret=secret)
+        lasting = claimed.request_id is not None
+        return Flight(
+            compute,
+            key=claimed.key,
+            body=claimed.body,
+            lasting=lasting,
+            deadline=own if lasting else None,
+            secret=secret,
+        )
+
+    def _waiter(
+        self, watcher: Watcher, call: Call, route: Route, flight: Flight, *, joined: bool
+    ) -> Waiter:
+        limit = call.deadline
+        if limit is not None and flight.deadline is not None and limit >= flight.deadline:
+            limit = None  # the flight itself ends before
+        waiter = Waiter(watcher, call, route, joined=joined, deadline=limit)
+        if limit is not None:
+            self.flights.spawn(waiter.expire, flight)
+        return waiter
+
+    async def _compute(
+        self, call: Call, route: Route, client: Client, claimed: Claim | None, flight: Flight
+    ) -> Result:
         call_id.set(call.id)
+        make = partial(self._make, call, route, client, flight)
         try:
-            prepare(call)
-            provider = await client.provider(self.clients.source)
-            lane = self.lanes.of(route, bounded=client.row.network)
-            attempts = Attempts(call, lane, flight, self.flights.clock)
-            output = await attempts.until_answered(provider.generate, route)
+            if claimed is None:
+                return await make()
+            if claimed.request_id is not None:
+                entry = Entry(str(route.account), claimed.request_id)
+                return await self.journal.once(entry, flight, make)
+            return await self.cache.through(claimed, call, route, flight, make)
         finally:
             self.clients.leave(client)
+
+    async def _make(
+        self,
+        call: Call,
+        route: Route,
+        client: Client,
+        flight: Flight,
+        asking: Asking | None = None,
+    ) -> Result:
+        """The answer of the provider."""
+        prepare(call)
+        provider = await client.provider(self.clients.source)
+        lane = self.lanes.of(route, bounded=client.row.network)
+        attempts = Attempts(call, lane, flight, self.flights.clock, asking)
+        output = await attempts.until_answered(provider.generate, route)
         if output.time is None:
             output.time = attempts.provider_time
+        cut(output, client.connection.api_key)
         warn(call, output)
-        refuse(call, route, output)
         info = CallInfo(
             call_id=call.id,
             attempts=attempts.number,
@@ -82,6 +133,34 @@ class Pipeline:
             provider_time=attempts.provider_time,
         )
         return Result(output, info)
+
+    async def attach(
+        self, account: Account, request_id: str, watcher: Watcher, after_seq: int
+    ) -> Ticket | None:
+        """Tells a watcher of a call that was given an id: every event after that number, once.
+
+        None when all was told at once. Raises `ModelNotFound` when there is no such call.
+        """
+        flight = self.flights.find((account, request_id))
+        if flight is not None:
+            flight.watch(watcher, after_seq)
+            return Ticket(flight, watcher, joined=True)
+        if not await self.journal.tell(Entry(str(account), request_id), watcher, after_seq):
+            raise _unknown()
+        return None
+
+    async def cancel(self, account: Account, request_id: str) -> bool:
+        """Ends a call that was given an id; says whether it ran. Raises `ModelNotFound` when there
+        is no such call.
+        """
+        flight = self.flights.find((account, request_id))
+        if flight is not None:
+            running = not flight.ended
+            flight.cancel("cancelled by its caller")
+            return running
+        if not await self.journal.knows(Entry(str(account), request_id)):
+            raise _unknown()
+        return False
 
     def count_tokens(self, call: Call, lease: Lease) -> Coroutine[Any, Any, TokenCount]:
         """Counts the tokens of a call's input. What the lease says now counts, however much later
@@ -104,3 +183,7 @@ class Pipeline:
             raise GenerateTimeout("tokens were not counted in time")
         finally:
             self.clients.leave(client)
+
+
+def _unknown() -> ModelNotFound:
+    return ModelNotFound("there is no call of this request_id; send it again with the same id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import anyio
@@ -20,31 +19,19 @@ from modeld.types import (
 
 from .call import Call, Route
 
-__all__ = ["deadline", "fingerprint", "prepare", "refuse", "warn"]
+__all__ = ["add_warning", "cut", "deadline", "own_deadline", "prepare", "refusal", "warn"]
 
 
 def deadline(call: Call) -> float | None:
     """The clock time after which nobody waits: the caller's, or that of `config.timeout`."""
-    limits = [] if call.deadline is None else [call.deadline]
-    if call.config.timeout is not None:
-        limits.append(anyio.current_time() + call.config.timeout)
+    limits = [limit for limit in (call.deadline, own_deadline(call)) if limit is not None]
     return min(limits) if limits else None
 
 
-def fingerprint(call: Call, route: Route) -> bytes:
-    """Names what is asked: equal for the same request under the same request id."""
-    messages = [message.to_dict() for message in call.messages]
-    for message in messages:
-        message.pop("id", None)
-    asked = [
-        route.name,
-        messages,
-        [tool.to_dict() for tool in call.tools],
-        call.tool_choice if isinstance(call.tool_choice, str) else [call.tool_choice.name],
-        call.config.to_dict(),
-    ]
-    text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+def own_deadline(call: Call) -> float | None:
+    """The clock time that `config.timeout` gives the call, however long its caller waits."""
+    timeout = call.config.timeout
+    return None if timeout is None else anyio.current_time() + timeout
 
 
 def prepare(call: Call) -> None:
@@ -89,18 +76,31 @@ def _check_media(part: object) -> None:
 def warn(call: Call, output: ModelOutput) -> None:
     """Says with the output what the config asks for and the daemon has not yet."""
     config = call.config
-    asked = [name for name in ("cache", "batch") if getattr(config, name)]
-    if asked:
-        metadata = output.metadata or {}
-        warnings = metadata.get("warnings") or []
-        more = [f"config.{name} is not there yet: the call was made without it" for name in asked]
-        output.metadata = {**metadata, "warnings": [*warnings, *more]}
+    if config.batch:
+        add_warning(output, "config.batch is not there yet: the call was made without it")
 
 
-def refuse(call: Call, route: Route, output: ModelOutput) -> None:
-    """Raises `ModelRefusalError` for a refusal when the caller asked for an error."""
-    if not call.config.fail_on_refusal or output.stop_reason != "content_filter":
+def add_warning(output: ModelOutput, warning: str) -> None:
+    """Says something with an output, in `metadata["warnings"]`."""
+    metadata = output.metadata or {}
+    output.metadata = {**metadata, "warnings": [*(metadata.get("warnings") or []), warning]}
+
+
+def cut(output: ModelOutput, secret: str | None) -> None:
+    """Takes a secret out of an answer that tells what a provider has complained of."""
+    if not secret or not output.error:
         return
+    said = json.dumps(output.to_dict(), ensure_ascii=False)
+    if secret in said:
+        clean = ModelOutput.from_dict(json.loads(said.replace(secret, "…")))
+        for name in ModelOutput.__dataclass_fields__:
+            setattr(output, name, getattr(clean, name))
+
+
+def refusal(call: Call, route: Route, output: ModelOutput) -> ModelRefusalError | None:
+    """The error that a refusal is to a caller who asked for one."""
+    if not call.config.fail_on_refusal or output.stop_reason != "content_filter":
+        return None
     role = f", role {call.role}" if call.role else ""
     said = output.completion[:200]
-    raise ModelRefusalError(f"Model refusal ({route.name}{role}): {said}", model=route.name)
+    return ModelRefusalError(f"Model refusal ({route.name}{role}): {said}", model=route.name)

@@ -54,12 +54,14 @@ class Attempts:
         lane: Where permits come from.
         flight: Told that the call waits or is tried again.
         clock: The time in seconds.
+        asking: Awaited before each attempt goes to the provider.
     """
 
     call: Call
     lane: Lane
     flight: Flight
     clock: Callable[[], float]
+    asking: Callable[[], Awaitable[None]] | None = None
     number: int = 0
     queue_time: float = 0.0
     provider_time: float = 0.0
@@ -78,6 +80,8 @@ class Attempts:
             self.call.told = permit.told
             with permit:
                 try:
+                    if self.asking is not None:
+                        await self.asking()
                     output = await self._attempt(generate, route)
                 except ModeldError as error:
                     failed, kind = error, kind_of(error)

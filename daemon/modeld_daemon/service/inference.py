@@ -8,12 +8,12 @@ from typing import Any
 import anyio
 import grpc
 
-from modeld.errors import DaemonUnavailable, ModelNotFound
+from modeld.errors import DaemonUnavailable
 from modeld.v1 import inference_service_pb2 as pb
 from modeld.v1.inference_service_pb2_grpc import InferenceServiceServicer
 from modeld.wire import failure_from_proto
 
-from ..core.flights import Flight
+from ..core.call import Account
 from ..core.pipeline import Pipeline
 from ..core.sessions import Sessions
 from .admission import Admission
@@ -76,36 +76,33 @@ class InferenceServicer(InferenceServiceServicer):
     ) -> AsyncIterator[pb.AttachStreamResponse]:
         """The events of a call that was started with a request id."""
         await ready(self._sessions, request)
-        flight = self._flight(request, context)
+        account = self._account(request, context)
         pending = _Waiting(deltas=True)
-        flight.watch(pending.watcher, request.after_seq)
+        ticket = await self._pipeline.attach(
+            account, request.request_id, pending.watcher, request.after_seq
+        )
         try:
             async for event in pending:
                 yield pb.AttachStreamResponse(event=event)
         finally:
-            flight.leave(pending.watcher, "the RPC was cancelled")
+            if ticket is not None:
+                ticket.leave("the RPC was cancelled")
 
     async def Cancel(  # noqa: N802
         self, request: pb.CancelRequest, context: Context
     ) -> pb.CancelResponse:
         """Ends a call that was started with a request id."""
         await ready(self._sessions, request)
-        flight = self._flight(request, context)
-        running = not flight.ended
-        flight.cancel("cancelled by its caller")
+        account = self._account(request, context)
+        running = await self._pipeline.cancel(account, request.request_id)
         return pb.CancelResponse(was_running=running)
 
-    def _flight(
+    def _account(
         self, request: pb.AttachStreamRequest | pb.CancelRequest, context: Context
-    ) -> Flight:
+    ) -> Account:
         with leased(self._sessions, session_of(context, self._sessions), request) as lease:
             resolution, _ = lease.resolve()
-        flight = self._pipeline.flights.find((resolution.route.account, request.request_id))
-        if flight is None:
-            raise ModelNotFound(
-                "there is no call of this request_id; send it again with the same id"
-            )
-        return flight
+        return resolution.route.account
 
     async def CountTokens(  # noqa: N802
         self, request: pb.CountTokensRequest, context: Context

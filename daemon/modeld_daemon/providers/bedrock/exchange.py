@@ -14,7 +14,7 @@ from ..aws.errors import WireError, failure, read_error, sad_result
 from ..aws.eventstream import FrameParser
 from ..http.client import Response, StreamResponse
 from ..http.jsontext import loads
-from ..replay import replay_output
+from ...core.replay import replay_output
 from .response import output_from
 from .stream import EventFold, StreamError
 

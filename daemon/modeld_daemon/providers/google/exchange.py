@@ -11,7 +11,7 @@ from ..http.client import Response, StreamResponse
 from ..http.jsontext import loads
 from ..http.rate_limits import rate_limits
 from ..http.sse import EventParser
-from ..replay import replay_output
+from ...core.replay import replay_output
 from .errors import WireError, error_from, failure, read_error, sad_result
 from .response import output_from
 from .stream import ChunkFold, StreamError

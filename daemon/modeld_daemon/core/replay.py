@@ -1,11 +1,12 @@
-"""A plain answer to the deltas of a stream, for servers and callers that do not stream."""
+"""A whole answer to the deltas of a stream, for servers that do not stream and for kept answers."""
 
 from __future__ import annotations
 
-from modeld.types import ContentReasoning, ModelOutput
+import json
 
-from ..core.ports import Sink
-from .http.jsontext import dumps
+from modeld.types import ContentReasoning, JsonObject, ModelOutput
+
+from .ports import Sink
 
 __all__ = ["replay_output"]
 
@@ -21,4 +22,8 @@ def replay_output(output: ModelOutput, sink: Sink) -> None:
     if message.text:
         sink.text(message.text)
     for call in message.tool_calls or ():
-        sink.tool_call(call.id, call.function, dumps(call.arguments).decode())
+        sink.tool_call(call.id, call.function, _text(call.arguments))
+
+
+def _text(arguments: JsonObject) -> str:
+    return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))

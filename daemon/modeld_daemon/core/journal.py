@@ -1,0 +1,154 @@
+"""The step of a call with a request id: it is made once, and its end outlives its daemon.
+
+A call is taken down before it begins, before each attempt at the provider, and at its end, which
+holds the answer and every event under its number. A daemon that finds a call which another has
+begun makes it anew: what that one has told is void, so a `retrying` event comes first, with a
+number higher than any that was told. If an attempt was at the provider, nobody knows whether the
+work was done, and the answer says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import cast
+
+import anyio
+
+from modeld.errors import Conflict
+from modeld.types import (
+    CallInfo,
+    JsonValue,
+    ModelOutput,
+    StreamQueuedEvent,
+    StreamRetryEvent,
+    stream_event_from_dict,
+)
+
+from .call import Result
+from .events import Event, Notice, Watcher, tell
+from .flights import Flight
+from .kept import JournalRecord, JournalStore
+from .prepare import add_warning
+
+__all__ = ["Entry", "Journal"]
+
+RUN = 1 << 32
+"""Numbers of events that one daemon can give to a call; the next one's begin after them."""
+
+Asking = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A call's place in the journal."""
+
+    account: str
+    request_id: str
+
+
+class Journal:
+    """Calls that are made once, whoever dies.
+
+    Args:
+        store: Where they are kept.
+    """
+
+    def __init__(self, store: JournalStore) -> None:
+        self.store = store
+
+    async def once(
+        self, entry: Entry, flight: Flight, make: Callable[[Asking], Awaitable[Result]]
+    ) -> Result:
+        """The answer that was made under the id, or one that is made now and kept.
+
+        Raises `Conflict` when the id was given to another request.
+        """
+        record = await self.store.begin(entry.account, entry.request_id, flight.body)
+        if record is not None:
+            if record.body != flight.body:
+                raise Conflict("this request_id was given to a different request")
+            if record.output is not None:
+                flight.again(_events(record))
+                flight.recorded = True
+                return _result(record, record.output)
+            flight.seq = max(flight.seq, record.runs * RUN)
+            if record.asked:
+                flight.retrying(_interrupted())
+        made = False
+        try:
+            result = await make(lambda: self.store.asking(entry.account, entry.request_id))
+            if record is not None and record.asked:
+                result = Result(result.output, replace(result.info, interrupted=True))
+            made = True
+        except Exception:
+            await self._drop(entry)
+            raise
+        finally:
+            if not made and flight.over:  # a caller's wish, and not the end of the daemon
+                await self._drop(entry)
+        await self._end(entry, flight, result)
+        return result
+
+    async def _end(self, entry: Entry, flight: Flight, result: Result) -> None:
+        info = result.info.to_dict()
+        events = [_written(event) for event in flight.events or ()]
+        with anyio.CancelScope(shield=True):  # it is paid for; the store is quick or gives up
+            await self.store.end(entry.account, entry.request_id, result.output, info, events)
+        if self.store.trouble is None:
+            flight.recorded = True
+        else:
+            add_warning(result.output, self.store.trouble)
+
+    async def _drop(self, entry: Entry) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.store.drop(entry.account, entry.request_id)
+
+    async def knows(self, entry: Entry) -> bool:
+        """Whether a call of that id was ever begun and has not failed."""
+        return await self.store.find(entry.account, entry.request_id) is not None
+
+    async def tell(self, entry: Entry, watcher: Watcher, after_seq: int) -> bool:
+        """Tells a watcher all of a call that has ended; False when there is none such."""
+        record = await self.store.find(entry.account, entry.request_id)
+        if record is None or record.output is None:
+            return False
+        last = 0
+        for event in _events(record):
+            last = event[0]
+            if last > after_seq:
+                tell(watcher, event)
+        watcher.finished(last + 1, _result(record, record.output))
+        return True
+
+
+def _result(record: JournalRecord, output: ModelOutput) -> Result:
+    return Result(output, CallInfo.from_dict(record.info))
+
+
+def _interrupted() -> StreamRetryEvent:
+    return StreamRetryEvent(
+        attempt=0,
+        reason="interrupted",
+        message="the daemon died while the provider was at work; it is asked again",
+    )
+
+
+def _written(event: Event) -> JsonValue:
+    seq, kind, *parts = event
+    if kind == "notice":
+        parts = [cast("Notice", parts[0]).to_dict()]
+    return [seq, kind, *parts]
+
+
+def _events(record: JournalRecord) -> list[Event]:
+    return [_read(event) for event in record.events]
+
+
+def _read(written: JsonValue) -> Event:
+    seq, kind, *parts = written
+    if kind == "notice":
+        notice = stream_event_from_dict(parts[0])
+        assert isinstance(notice, StreamQueuedEvent | StreamRetryEvent)
+        return (seq, "notice", notice)
+    return cast("Event", (seq, kind, *parts))
