@@ -121,8 +121,7 @@ class DatabaseFile:
             return True
         with self._lock:
             if number == self._number:
-                log.warning("%s was taken away; a new one is begun", self.path)
-                self._number += 1
+                self._moved()
         return False
 
     def replace(self, number: int, why: Exception) -> None:
@@ -142,10 +141,22 @@ class DatabaseFile:
         except BaseException:
             connection.close()
             raise
-        self._inode = (found.st_dev, found.st_ino)
+        inode = (found.st_dev, found.st_ino)
+        if self._inode not in (None, inode):
+            self._moved()
+        self._inode = inode
         return connection
 
+    def _moved(self) -> None:
+        """Connections to what had this name before are no good any more."""
+        log.warning("%s was taken away; another one is begun", self.path)
+        self._number += 1
+        self._inode = None
+
     def _make(self) -> None:
+        if not self.path.exists():  # the log of a database that was taken away is not the new one's
+            for tail in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + tail).unlink(missing_ok=True)
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
@@ -197,6 +208,7 @@ class DatabaseFile:
     def _set_aside(self, why: Exception) -> None:
         """Renames the file; `OSError` when that cannot be done."""
         self._number += 1
+        self._inode = None
         name = f"{self.path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
         if self.path.with_name(name).exists():
             name += f"-{os.urandom(3).hex()}"
