@@ -15,6 +15,13 @@ plugin = "acme_modeld:provider"
 max_connections = 20
 requests_per_minute = 500
 tokens_per_minute = 200000
+
+[cache]                                 # outputs of calls that ask for it
+max_size = "2GB"                        # or bytes; the least recently used leave; 0: no limit
+
+[journal]                               # calls with a request id, and their answers
+keep = "7D"                             # an integer and one of s m h D W M Y
+max_size = "256MB"
 """
 
 from __future__ import annotations
@@ -30,11 +37,20 @@ from pathlib import Path
 from typing import Literal, cast
 
 from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.types.policy import expiry_seconds
 
-__all__ = ["LimitSettings", "ProviderSettings", "SecretReference", "Settings"]
+__all__ = [
+    "CacheSettings",
+    "JournalSettings",
+    "LimitSettings",
+    "ProviderSettings",
+    "SecretReference",
+    "Settings",
+]
 
 _LEVELS = ("debug", "info", "warning", "error")
 _PLACE = re.compile(r"[\w.]+:[\w.]+")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgt])(i?))?b?", re.IGNORECASE | re.ASCII)
 _SCHEMES = ("env", "file", "keyring")
 _VARIABLES = {
     "idle_timeout": "MODELD_IDLE_TIMEOUT",
@@ -112,6 +128,24 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """What the settings say of the generation cache."""
+
+    max_size: int = 2_000_000_000
+    """Bytes over which the least recently used entries leave; 0 is no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """What the settings say of the journal of calls with a request id."""
+
+    keep: float = 7 * 86_400.0
+    """Seconds after its last change for which a call is kept; 0 is for ever."""
+    max_size: int = 256_000_000
+    """Bytes over which the oldest answers leave; 0 is no limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -122,6 +156,8 @@ class Settings:
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     limits: Mapping[str, LimitSettings] = field(default_factory=dict)
     """By full model name, such as openai/gpt-4o, or by provider."""
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     warnings: tuple[str, ...] = ()
     """What was found and means nothing, in words for the log."""
 
@@ -134,7 +170,7 @@ class Settings:
         for name, value in found.items():
             if name in _VARIABLES:
                 values[name] = (f"{name} in {path}", value)
-            elif name not in ("providers", "limits"):
+            elif name not in ("providers", "limits", "cache", "journal"):
                 warnings.append(f"{path}: there is no setting {name!r}")
         for name, variable in _VARIABLES.items():
             if text := environ.get(variable, "").strip():
@@ -147,6 +183,8 @@ class Settings:
             listen=_text(values.get("listen")),
             providers=_providers(path, found.get("providers", {}), warnings),
             limits=_limits(path, found.get("limits", {}), warnings),
+            cache=_cache(path, found.get("cache", {}), warnings),
+            journal=_journal(path, found.get("journal", {}), warnings),
             warnings=tuple(warnings),
         )
 
@@ -271,3 +309,56 @@ def _rate(where: str, name: str, table: Mapping[str, object]) -> float | None:
     if not 1 <= rate < math.inf:
         raise InvalidRequest(f"{name} of {where} must be a number, 1 or more.")
     return rate
+
+
+def _cache(path: str, found: object, warnings: list[str]) -> CacheSettings:
+    where, table = _table(path, "cache", found, ("max_size",), warnings)
+    return CacheSettings(_bytes(where, table, CacheSettings().max_size))
+
+
+def _journal(path: str, found: object, warnings: list[str]) -> JournalSettings:
+    where, table = _table(path, "journal", found, ("keep", "max_size"), warnings)
+    default = JournalSettings()
+    return JournalSettings(
+        _duration(where, "keep", table, default.keep),
+        _bytes(where, table, default.max_size),
+    )
+
+
+def _table(
+    path: str, name: str, found: object, known: tuple[str, ...], warnings: list[str]
+) -> tuple[str, Mapping[str, object]]:
+    where = f"{name} in {path}"
+    if not isinstance(found, dict):
+        raise InvalidRequest(f"{where} must be a table: [{name}].")
+    warnings.extend(f"{where}: there is no setting {key!r}" for key in found if key not in known)
+    return where, found
+
+
+def _bytes(where: str, table: Mapping[str, object], default: int) -> int:
+    given = table.get("max_size", default)
+    size: float = -1
+    if isinstance(given, str) and (match := _SIZE.fullmatch(given.strip())):
+        number, unit, binary = match.groups()
+        base = 1024 if binary else 1000
+        size = float(number) * base ** ("kmgt".index(unit.lower()) + 1 if unit else 0)
+    elif isinstance(given, int) and not isinstance(given, bool):
+        size = given
+    if not 0 <= size < 2**63:
+        raise InvalidRequest(
+            f'max_size of {where} must be bytes, or text such as "500MB" or "2GiB"; 0 is no limit.'
+        )
+    return int(size)
+
+
+def _duration(where: str, name: str, table: Mapping[str, object], default: float) -> float:
+    given = table.get(name, default)
+    try:
+        if isinstance(given, str) and given != "0":
+            return float(expiry_seconds(given) or 0)
+        return _seconds((name, given), default)
+    except (InvalidRequest, OverflowError):
+        raise InvalidRequest(
+            f'{name} of {where} must be text such as "12h" or "7D" (an integer and one of '
+            "s m h D W M Y), or seconds; 0 is for ever."
+        ) from None

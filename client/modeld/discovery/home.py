@@ -77,6 +77,16 @@ class Home:
         return f"{self.path}/modeld.log"
 
     @property
+    def cache(self) -> str:
+        """Database of the generation cache."""
+        return f"{self.path}/cache.db"
+
+    @property
+    def journal(self) -> str:
+        """Database of the calls with a request id."""
+        return f"{self.path}/journal.db"
+
+    @property
     def config(self) -> str:
         """Settings of the daemon."""
         return f"{self.path}/config.toml"

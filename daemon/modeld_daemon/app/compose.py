@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import anyio.abc
 
@@ -23,12 +25,21 @@ from ..providers.registry import Registry
 from ..server import Server
 from ..service.daemon import Identity
 from ..settings import Settings
+from ..stores.cache import SqliteCache
+from ..stores.journal import SqliteJournal
 from .life import Life
 from .tasks import Tasks
 
 __all__ = ["House", "compose"]
 
 _STATM = Path("/proc/self/statm")
+
+
+class Store(Protocol):
+    """What keeps something beyond the life of a call."""
+
+    async def aclose(self) -> None:
+        """Writes what is in memory and closes."""
 
 
 class House:
@@ -41,12 +52,14 @@ class House:
         flying: Tasks,
         clients: Clients,
         source: Registry,
+        stores: Sequence[Store],
     ) -> None:
         self._server = server
         self._flights = flights
         self._flying = flying
         self._clients = clients
         self._source = source
+        self._stores = stores
 
     async def start(self, socket_path: str) -> None:
         """Listens."""
@@ -57,9 +70,11 @@ class House:
         await self._server.drain(grace)
 
     async def stop(self) -> None:
-        """Cancels what runs, closes every connection, then providers and engines."""
+        """Cancels what runs, closes every connection, then stores, providers and engines."""
         await self._server.stop()
         await self._flying.aclose()
+        for store in self._stores:
+            await store.aclose()
         await self._clients.aclose()
         await self._source.aclose()
 
@@ -104,6 +119,11 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     clock = asyncio.get_running_loop().time
     flights = Flights(flying, clock=clock)
     lanes = Lanes(flying, clock, _configured(life.settings))
+    # Their files are opened with the first call that needs them, and not before.
+    cache = SqliteCache(Path(home.cache), life.settings.cache.max_size)
+    journal = SqliteJournal(
+        Path(home.journal), life.settings.journal.keep, life.settings.journal.max_size
+    )
     configuration = Configuration(life.settings, life.redactor)
     resolver = Resolver(source, Accounts(salt), configuration, life.redactor.register)
     server = Server(
@@ -116,7 +136,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     )
     tasks.start_soon(clients.sweep)
     tasks.start_soon(lanes.sweep)
-    return House(server, flights, flying, clients, source)
+    return House(server, flights, flying, clients, source, [cache, journal])
 
 
 def _plugins(settings: Settings) -> dict[str, str]:

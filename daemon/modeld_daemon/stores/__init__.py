@@ -1,0 +1,1 @@
+"""What outlives a call: SQLite databases, and memory for where there is no disk."""

@@ -1,0 +1,232 @@
+"""A SQLite database file: how it is opened, how it is judged, how a broken one is set aside.
+
+Nothing here may cost a call. A file that is not the database it should be (truncated, malformed, of
+another program, of a newer schema, a folder) is renamed to `NAME.broken-TIME` with its -wal and -shm
+and a new one begun; the last few are kept for whoever wants to look. What a file cannot help (a full
+disk, a lock) leaves it where it is.
+
+Two rules of SQLite shape the code. Closing any descriptor of a database drops all locks that this
+process has on it, so the file is never opened here once it exists. And the -wal and -shm must go
+before the file: a new database must never find the log of another one beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import stat
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["BUSY_SECONDS", "Broken", "DatabaseFile", "Schema", "is_broken", "reason"]
+
+log = logging.getLogger("modeld.stores")
+
+BUSY_SECONDS = 0.4
+"""Longest wait for a lock of another process: opening and writing may wait for one each."""
+_KEPT = 3
+_CACHE_KB = 8192
+
+# Primary result codes: https://www.sqlite.org/rescode.html
+_CORRUPT, _NOT_A_DATABASE, _FORMAT = 11, 26, 24
+_SHORT_READ = 522  # of IOERR: the file ends where a page should be
+_WORDS = {
+    3: "it may not be used",
+    5: "another process has locked it",
+    6: "it is locked",
+    7: "there is no memory",
+    8: "it is read-only",
+    10: "the disk fails, or a limit on the size of files is reached",
+    13: "the disk is full",
+    14: "it cannot be opened",
+    15: "another process has locked it",
+    23: "it may not be used",
+}
+
+
+class Broken(Exception):
+    """The file is not the database that it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a database is: its mark, its version, its tables."""
+
+    application_id: int
+    version: int
+    statements: tuple[str, ...]
+    tables: frozenset[str]
+
+
+def is_broken(error: Exception) -> bool:
+    """Whether the file itself is at fault, and another one would do."""
+    if isinstance(error, Broken):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and (
+        code == _SHORT_READ or code & 0xFF in (_CORRUPT, _NOT_A_DATABASE, _FORMAT)
+    )
+
+
+def reason(error: Exception) -> str | None:
+    """Why the database cannot be used now, in words; None when the error is not of that kind."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else _WORDS.get(code & 0xFF)
+
+
+class DatabaseFile:
+    """One database file, for any number of connections of this process."""
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        self.path = path
+        self._schema = schema
+        self._lock = threading.Lock()
+        self._number = 0
+        self._inode: tuple[int, int] | None = None
+
+    def connect(self) -> tuple[sqlite3.Connection, int]:
+        """A connection, and the number of the file that it is to.
+
+        The caller uses it in one thread and closes it. A broken file is replaced first.
+
+        Raises:
+            OSError: There is no file and none can be made.
+            sqlite3.Error: The file cannot be used now.
+        """
+        with self._lock:
+            try:
+                connection = self._open()
+            except (Broken, sqlite3.Error) as error:
+                if not is_broken(error):
+                    raise
+                self._set_aside(error)
+                connection = self._open()
+            return connection, self._number
+
+    def is_current(self, number: int) -> bool:
+        """Whether connections of that number still are to the file of this name."""
+        if number != self._number:
+            return False
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is not None and (found.st_dev, found.st_ino) == self._inode:
+            return True
+        with self._lock:
+            if number == self._number:
+                self._moved()
+        return False
+
+    def replace(self, number: int, why: Exception) -> None:
+        """Sets the file aside, unless another thread did so meanwhile."""
+        with self._lock:
+            if number == self._number:
+                self._set_aside(why)
+
+    def _open(self) -> sqlite3.Connection:
+        self._make()
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(connection)
+            found = self.path.stat()
+        except BaseException:
+            connection.close()
+            raise
+        inode = (found.st_dev, found.st_ino)
+        if self._inode not in (None, inode):
+            self._moved()
+        self._inode = inode
+        return connection
+
+    def _moved(self) -> None:
+        """Connections to what had this name before are no good any more."""
+        log.warning("%s was taken away; another one is begun", self.path)
+        self._number += 1
+        self._inode = None
+
+    def _make(self) -> None:
+        if not self.path.exists():  # the log of a database that was taken away is not the new one's
+            for tail in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + tail).unlink(missing_ok=True)
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            mode = self.path.stat().st_mode
+            if not stat.S_ISREG(mode):
+                raise Broken("it is not a file") from None
+            if mode & 0o077:
+                self.path.chmod(0o600)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        schema = self._schema
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        if pages == 0:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise OSError(0, f"the file system cannot share memory ({mode})")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+        if self._version(connection) is None:
+            connection.execute("BEGIN IMMEDIATE")
+            if self._version(connection) is None:  # no other process was faster
+                for statement in schema.statements:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {schema.application_id}")
+                connection.execute(f"PRAGMA user_version = {schema.version}")
+            connection.execute("COMMIT")
+        version = self._version(connection)
+        if version != schema.version:
+            raise Broken(f"its schema is version {version}, and this modeld knows {schema.version}")
+
+    def _version(self, connection: sqlite3.Connection) -> int | None:
+        """Version of the schema; None when the database is empty."""
+        tables = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if not tables and application_id in (0, self._schema.application_id):
+            return None
+        if application_id != self._schema.application_id:
+            raise Broken("it belongs to another program")
+        if version == self._schema.version and not tables >= self._schema.tables:
+            raise Broken("tables are missing")
+        return int(version)
+
+    def _set_aside(self, why: Exception) -> None:
+        """Renames the file; `OSError` when that cannot be done."""
+        self._number += 1
+        self._inode = None
+        name = f"{self.path.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
+        if self.path.with_name(name).exists():
+            name += f"-{os.urandom(3).hex()}"
+        for tail in ("-wal", "-shm", ""):
+            with contextlib.suppress(FileNotFoundError):
+                self.path.with_name(self.path.name + tail).rename(self.path.with_name(name + tail))
+        log.warning("%s is broken (%s); it is now %s, and a new one is begun", self.path, why, name)
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        start = f"{self.path.name}.broken-"
+        with contextlib.suppress(OSError):
+            found = [
+                path
+                for path in self.path.parent.iterdir()
+                if path.name.startswith(start) and not path.name.endswith(("-wal", "-shm"))
+            ]
+            found.sort(key=lambda path: path.lstat().st_mtime)
+            for old in [path for path in found if path.is_file()][:-_KEPT]:
+                for tail in ("-wal", "-shm", ""):
+                    old.with_name(old.name + tail).unlink(missing_ok=True)
