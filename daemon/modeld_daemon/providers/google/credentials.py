@@ -31,7 +31,7 @@ from modeld.errors import (
 )
 
 from ..http.credentials import Cutter, credentials_in
-from ..http.proxy import choose_proxy
+from ..http.proxy import choose_proxy, proxy_url
 
 __all__ = ["Tokens"]
 
@@ -183,9 +183,9 @@ class _Transport(google.auth.transport.Request):
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if choose_proxy(parts.scheme, parts.hostname or "", port, self._environment) is None:
             return urllib.request.ProxyHandler({})
-        names = (f"{parts.scheme.upper()}_PROXY", f"{parts.scheme}_proxy", "ALL_PROXY", "all_proxy")
-        found = (self._environment[name] for name in names if self._environment.get(name))
-        return urllib.request.ProxyHandler({parts.scheme: next(found)})
+        return urllib.request.ProxyHandler(
+            {parts.scheme: proxy_url(parts.scheme, self._environment)}
+        )
 
 
 def _cutter(headers: Mapping[str, str], body: bytes | None) -> Cutter:
