@@ -28,7 +28,7 @@ from .http.endpoint import Endpoint
 from .listing import fetch_listing
 from .signing import Signing
 
-__all__ = ["OpenAISdk", "Prepared", "names_deployments"]
+__all__ = ["OpenAISdk", "Prepared"]
 
 _DEFAULT_URL = "https://api.openai.com/v1"
 _NO_KEY = "none"
@@ -86,31 +86,30 @@ class Prepared:
         return list((await self.signing.headers(method, url, body)).items())
 
 
-def names_deployments(row: Row, connection: Connection) -> bool:
+def _azure_place(row: Row, connection: Connection, version: str | None) -> tuple[str, str | None]:
+    """The address of one of Azure's APIs, `openai` or `models`, and its version."""
+    api = str(row.quirks["azure"])
+    base = (connection.base_url or "").rstrip("/")
+    version = version or next(
+        (connection.environment[v] for v in _VERSIONS if connection.environment.get(v)), None
+    )
+    if not urlsplit(base).path:
+        base += f"/{api}"
+    if api == "openai" and version in _NEWER and not base.endswith("/v1"):
+        base += "/v1"
+    return base, None if base.endswith("/v1") else version or _AZURE_VERSION[api]
+
+
+def _names_deployments(row: Row, connection: Connection, version: str | None) -> bool:
     """Whether chat completions are posted to a deployment of Azure's, which stands in the URL.
 
     https://learn.microsoft.com/azure/ai-foundry/openai/reference; the newer API below `/openai/v1`
     and that of `/models` name it in the body, as others do.
     """
-    path = urlsplit(connection.base_url or "").path.rstrip("/")
-    return bool(row.quirks.get("azure")) and not path.endswith(("/v1", "/models"))
-
-
-def _add_azure(arguments: JsonObject, api: str, connection: Connection) -> None:
-    """Address and version of one of Azure's APIs: `openai` or `models`."""
-    base = (connection.base_url or "").rstrip("/")
-    version = arguments.pop("api_version", None)
-    named = version or next(
-        (connection.environment[v] for v in _VERSIONS if connection.environment.get(v)), None
-    )
-    if not urlsplit(base).path:
-        base += f"/{api}"
-    if api == "openai" and named in _NEWER and not base.endswith("/v1"):
-        base += "/v1"
-    arguments["base_url"] = base
-    if not base.endswith("/v1"):
-        query = {"api-version": named or _AZURE_VERSION[api]}
-        arguments["default_query"] = {**query, **(arguments.get("default_query") or {})}
+    if row.quirks.get("azure") != "openai":
+        return False
+    base, _ = _azure_place(row, connection, version)
+    return not base.endswith(("/v1", "/models")) and "/deployments/" not in base
 
 
 class OpenAISdk:
@@ -126,7 +125,8 @@ class OpenAISdk:
         self._row = row
         self._connection = connection
         self._arguments = arguments
-        self._deployments = names_deployments(row, connection)
+        version = arguments.get("api_version")
+        self._deployments = _names_deployments(row, connection, version)
         self._mantle = row.quirks.get("place") == "mantle"
         self._lock = asyncio.Lock()
         self._prepared: Prepared | None = None
@@ -233,10 +233,12 @@ async def _ask_sdk(
         "project": environment.get("OPENAI_PROJECT_ID"),
         **said,
     }
-    if not row.quirks.get("azure"):
-        arguments.pop("api_version", None)
+    version = arguments.pop("api_version", None)
     if row.quirks.get("azure"):
-        _add_azure(arguments, str(row.quirks["azure"]), connection)
+        arguments["base_url"], version = _azure_place(row, connection, version)
+        if version is not None:
+            query = {"api-version": version}
+            arguments["default_query"] = {**query, **(arguments.get("default_query") or {})}
     elif "data_residency" not in arguments:
         arguments["base_url"] = _base_url(row, connection)
     try:

@@ -121,9 +121,8 @@ class Tokens:
                 "daemon runs no commands for others.)",
                 provider=self._provider,
             )
-        status = getattr(error, "status_code", None) or 0
-        unreached = isinstance(error, ServiceRequestError | ServiceResponseError)
-        if unreached or status >= 500 or status == 429:
+        trouble = ServiceRequestError | ServiceResponseError
+        if isinstance(error, trouble) or isinstance(error.__cause__, trouble):
             message = f"No token was to be had for {self._provider}: {told}"
             return ProviderUnavailable(message, provider=self._provider, phase="connect")
         if isinstance(error, ClientAuthenticationError):

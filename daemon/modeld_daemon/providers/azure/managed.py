@@ -15,7 +15,6 @@ from typing import Any
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import (
     ClientAuthenticationError,
-    HttpResponseError,
     ServiceRequestError,
     ServiceResponseError,
 )
@@ -89,7 +88,7 @@ def _read(answer: Any, *, of_app: bool) -> AccessTokenInfo:
         told = None
     told = f"The endpoint of managed identities answered {status}: {told or 'nothing readable'}"
     if status >= 500 or status in _BUSY:
-        raise HttpResponseError(told, response=answer)
+        raise ServiceResponseError(told)
     if status == 400 and not of_app:
         raise CredentialUnavailableError(told)  # no identity is assigned to the machine
     raise ClientAuthenticationError(told)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
+from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import RequestsTransport
 
 from ..http.proxy import choose_proxy, proxy_url
@@ -30,13 +31,22 @@ class SessionTransport(RequestsTransport):  # type: ignore[misc]  # loaded lazil
     def __init__(self, environment: Mapping[str, str], tls: ssl.SSLContext) -> None:
         session = requests.Session()
         session.trust_env = False
+        session.headers["connection"] = "close"  # a token is fetched once an hour
         session.mount("https://", _Adapter(tls))
         super().__init__(session=session, session_owner=True, use_env_settings=False)
         self._session_environment = environment
 
     def send(self, request: Any, *, proxies: Any = None, **options: Any) -> Any:  # noqa: ARG002
-        """Sends a request through the proxy that its URL takes."""
-        return super().send(request, proxies=self._proxies(request.url), **options)
+        """Sends a request through the proxy that its URL takes.
+
+        Raises `ServiceResponseError` too where the server is in trouble: those who read its answers
+        would take that for a refusal.
+        """
+        answer = super().send(request, proxies=self._proxies(request.url), **options)
+        if answer.status_code >= 500 or answer.status_code == 429:
+            host = urlsplit(request.url).netloc
+            raise ServiceResponseError(f"{host} answered with status {answer.status_code}")
+        return answer
 
     def send_directly(self, request: Any, **options: Any) -> Any:
         """Sends a request through no proxy."""
