@@ -7,6 +7,7 @@ are looked for; here it is the caller's session, not this process, whose variabl
 
 from __future__ import annotations
 
+import importlib
 import json
 import ssl
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import google.auth
+import google.auth.compute_engine
 import google.auth.exceptions
 import google.auth.transport
 import google.oauth2.credentials
@@ -109,16 +111,13 @@ def _load(
     file: str | None, environment: Mapping[str, str], scopes: tuple[str, ...], request: _Transport
 ) -> tuple[Any, str | None]:
     """Credentials and the project that they name."""
-    path = file or environment.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if not path and environment.get("CLOUDSDK_CONFIG"):
-        found = Path(environment["CLOUDSDK_CONFIG"], "application_default_credentials.json")
-        path = str(found) if found.exists() else None
+    path = file or environment.get("GOOGLE_APPLICATION_CREDENTIALS") or _login(environment)
     if not path:
-        credentials, project = google.auth.default(scopes=scopes, request=request)
-        return credentials, project
+        return _machine(scopes, request)
     info = json.loads(Path(path).expanduser().read_text("utf-8"))
     if not isinstance(info, dict):
         raise ValueError("it is no JSON object")
+    _refuse_sources(info)
     kind = info.get("type")
     if kind == "service_account":
         account = google.oauth2.service_account.Credentials
@@ -130,6 +129,36 @@ def _load(
         info, scopes=scopes, request=request
     )
     return credentials, project
+
+
+def _login(environment: Mapping[str, str]) -> str | None:
+    """The file that a login of gcloud leaves, in the folder that the session names or the usual one."""
+    folder = environment.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud"
+    found = Path(folder, "application_default_credentials.json")
+    return str(found) if found.exists() else None
+
+
+def _machine(scopes: tuple[str, ...], request: _Transport) -> tuple[Any, str | None]:
+    """Credentials of the machine, on Google's own. `google.auth.default` would ask this process's
+    variables first, and run gcloud.
+    """
+    metadata = importlib.import_module("google.auth.compute_engine._metadata")
+    if not metadata.is_on_gce(request):
+        raise google.auth.exceptions.DefaultCredentialsError("None were found.")
+    return google.auth.compute_engine.Credentials(scopes=scopes), metadata.get_project_id(request)
+
+
+def _refuse_sources(info: Mapping[str, Any]) -> None:
+    """Raises where credentials come from a command or from this process's variables."""
+    source = info.get("credential_source")
+    if isinstance(source, dict) and ("executable" in source or "environment_id" in source):
+        raise ValueError(
+            "their source is a command or variables of AWS, and the daemon runs no commands for "
+            "others and has no variables of its own: use a file or a URL as the source"
+        )
+    inner = info.get("source_credentials")
+    if isinstance(inner, dict):
+        _refuse_sources(inner)
 
 
 class _Answer(google.auth.transport.Response):
