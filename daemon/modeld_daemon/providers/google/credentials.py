@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 import google.auth
 import google.auth.compute_engine
 import google.auth.exceptions
+import google.auth.identity_pool
 import google.auth.transport
 import google.oauth2.credentials
 import google.oauth2.service_account
@@ -125,10 +126,24 @@ def _load(
     if kind == "authorized_user":
         user = google.oauth2.credentials.Credentials
         return user.from_authorized_user_info(info, scopes=scopes), info.get("quota_project_id")
+    if kind == "external_account":
+        workload = google.auth.identity_pool.Credentials.from_info(info, scopes=scopes)
+        return workload, _project_of(workload, environment, request)
     credentials, project = google.auth.load_credentials_from_dict(
         info, scopes=scopes, request=request
     )
     return credentials, project
+
+
+def _project_of(workload: Any, environment: Mapping[str, str], request: _Transport) -> str | None:
+    """The project of a workload of another house, asked for only where the session names none."""
+    if environment.get("GOOGLE_CLOUD_PROJECT") or environment.get("GCLOUD_PROJECT"):
+        return None
+    try:
+        project: str | None = workload.get_project_id(request=request)
+    except google.auth.exceptions.TransportError:
+        return None
+    return project
 
 
 def _login(environment: Mapping[str, str]) -> str | None:
