@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import importlib.util
 import json
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -304,6 +306,39 @@ def rsa_certificate(folder: Path) -> tuple[Path, Any]:
     file = folder / "client.pem"
     file.write_bytes(private + made.public_bytes(encoding))
     return file, key.public_key()
+
+
+def test_a_token_is_fetched_through_the_sessions_proxy(certificate):
+    async def scene() -> tuple[Any, list[Seen], Authority]:
+        async def refuse(seen: Seen) -> None:
+            seen.writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+            seen.writer.close()
+
+        async with authority(certificate) as there, serving(refuse) as proxy:
+            own = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"}
+            env = {**there.environment, **CLIENT, **own}
+            provider = made("azureai", "http://127.0.0.1:9", env)
+            with pytest.raises(ProviderUnavailable) as caught:
+                await ask(provider, "azureai")
+            await provider.aclose()
+            return caught.value, proxy.requests, there
+
+    error, requests, there = asyncio.run(scene())
+    place = there.environment["AZURE_AUTHORITY_HOST"].removeprefix("https://")
+    assert requests[0].head.startswith(f"CONNECT {place} ".encode())
+    assert error.phase == "connect"
+    assert not there.asked
+
+
+def test_the_authority_is_microsofts_where_the_session_names_none():
+    credentials = importlib.import_module("modeld_daemon.providers.azure.credentials")
+
+    tokens = credentials.Tokens("azureai", ("K",), CLIENT, "s", ssl.create_default_context())
+    credential: Any = tokens._credential
+    assert credential._authority == "https://login.microsoftonline.com"
+    assert credential._regional_authority is None
+    assert credential._instance_discovery is True
+    assert SECRET not in repr(tokens)
 
 
 # -- managed identities ----------------------------------------------------------------------
