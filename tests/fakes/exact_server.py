@@ -84,7 +84,7 @@ async def serving(answer: Answer, host: str = "127.0.0.1", **tls: Any) -> AsyncI
     finally:
         listener.close()
         for _ in range(100):
-            if server.gone or not server.connections:
+            if server.gone >= server.connections:
                 break
             await asyncio.sleep(0.005)
 

@@ -14,7 +14,7 @@ from modeld_daemon.providers.profiles import openai_profile
 CHAT_ROWS = {
     "openai.chat": "openai",
     "azure.chat": "openai-api/azure",
-    "bedrock.mantle_chat": "openai-api/bedrock",
+    "bedrock.mantle_chat": "openai/bedrock",
     "cerebras.chat": "openai-api/cerebras",
     "cloudflare.chat": "cloudflare",
     "crusoe.chat": "openai-api/crusoe",
@@ -34,8 +34,8 @@ CHAT_ROWS = {
 }
 RESPONSES_ROWS = {
     "openai.responses": "openai",
-    "azure.responses": "openai-api/azure",
-    "bedrock.mantle_responses": "openai-api/bedrock",
+    "azure.responses": "openai/azure",
+    "bedrock.mantle_responses": "openai/bedrock",
     "deepseek.responses": "deepseek",
     "openrouter.responses": "openrouter",
     "xai.responses": "grok",
@@ -45,6 +45,8 @@ _BY_NAME = {row.name: row for row in ROWS}
 
 def row_of(name: str) -> Row:
     """The row of a provider, or of a service as `openai-api/<service>`."""
+    if name in _BY_NAME:
+        return _BY_NAME[name]
     provider, _, service = name.partition("/")
     return service_row(_BY_NAME[provider], f"{service}/model" if service else "model")[0]
 

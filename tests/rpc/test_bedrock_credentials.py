@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
-import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
@@ -25,6 +21,7 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.bedrock.adapter import build
 from tests.fakes.aws_frames import frame
+from tests.fakes.aws_signature import check_signed, headers_of
 from tests.fakes.exact_server import Seen, serving
 from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_bedrock import ROW, SESSION
@@ -89,38 +86,6 @@ def play(env: dict[str, str], *answers: bytes, **more: Any) -> tuple[Any, list[S
             return output, server.requests
 
     return asyncio.run(scene())
-
-
-def headers_of(seen: Seen) -> dict[str, str]:
-    lines = seen.head.decode().split("\r\n")[1:-2]
-    return {name: value for name, _, value in (line.partition(": ") for line in lines)}
-
-
-def signature(seen: Seen, secret: str, region: str) -> str:
-    """The signature of the request, by Amazon's description alone.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-    """
-    headers = headers_of(seen)
-    names = re.findall(r"SignedHeaders=([^,]+)", headers["authorization"])[0]
-    path = seen.head.decode().split(" ")[1]
-    lines = "".join(f"{name}:{headers[name]}\n" for name in names.split(";"))
-    digest = hashlib.sha256(seen.body).hexdigest()
-    canonical = f"POST\n{quote(path, safe='/')}\n\n{lines}\n{names}\n{digest}"
-    date = headers["x-amz-date"]
-    scope = f"{date[:8]}/{region}/bedrock/aws4_request"
-    hashed = hashlib.sha256(canonical.encode()).hexdigest()
-    key = b"AWS4" + secret.encode()
-    for part in (*scope.split("/"), f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashed}"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key.hex()
-
-
-def check_signed(seen: Seen, id: str, secret: str, region: str) -> None:
-    authorization = headers_of(seen)["authorization"]
-    assert f"Credential={id}/" in authorization
-    assert f"/{region}/bedrock/aws4_request" in authorization
-    assert authorization.endswith(f"Signature={signature(seen, secret, region)}")
 
 
 def test_a_request_is_signed_by_the_sessions_keys():

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import ssl
-import subprocess
 
 import pytest
 
@@ -20,6 +17,7 @@ from tests.fakes.exact_server import (
     serving,
     to,
 )
+from tests.fakes.tls import make_certificate, server_tls
 
 LOOPS = ["asyncio", "uvloop"]
 
@@ -33,29 +31,7 @@ def run(request) -> Run:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> tuple[str, str]:
     """A certificate of localhost and its key, made on the spot."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl program to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-    ]
-    command += ["-nodes", "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", names]
-    subprocess.run(command, check=True, capture_output=True)
-    return str(folder / "cert.pem"), str(folder / "key.pem")
-
-
-def server_tls(certificate: tuple[str, str]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    return context
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_tls_is_verified(run, certificate):

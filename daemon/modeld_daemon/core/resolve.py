@@ -30,7 +30,10 @@ PROXY_VARIABLES = (
 """Variables that every provider of the network depends on."""
 
 
-SECRET = ("_SECRET_ACCESS_KEY", "_SESSION_TOKEN", "_API_KEY", "_AUTH_TOKEN")
+SECRET = (
+    *("_SECRET_ACCESS_KEY", "_SESSION_TOKEN", "_AUTHORIZATION_TOKEN", "_API_KEY", "_AUTH_TOKEN"),
+    *("_CLIENT_SECRET", "_CERTIFICATE_PASSWORD", "IDENTITY_HEADER"),
+)
 """Ends of the names of variables whose values must not be seen in a log."""
 RENEWED = ("_SESSION_TOKEN",)
 """Ends of the names of variables that change while whoever calls stays the same."""

@@ -26,6 +26,7 @@ ACCEPTED = re.compile(
     r"|CLOUD_ML_REGION|(AWS|AZURE|AZUREAI|GOOGLE|VERTEX|GCLOUD|CLOUDFLARE|CLOUDSDK|OPENAI|ANTHROPIC|BEDROCK"
     r"|GEMINI|MISTRAL|OLLAMA|HF|HUGGINGFACE|VLLM|SGLANG|XAI|GROK)_?[A-Za-z0-9_]*"
     r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
+    r"|IDENTITY_HEADER"
 )
 """Names that a session may hold; anything else a client sends is dropped."""
 

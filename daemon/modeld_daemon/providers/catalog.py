@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..core.ports import Row
 from .aws.place import AWS_VARIABLES, BEARER_VARIABLE
+from .azure.entra import ENTRA_VARIABLES
 from .compatible import COMPATIBLE
 
 __all__ = ["ROWS"]
@@ -25,10 +26,12 @@ ROWS: tuple[Row, ...] = (
         dialect="anthropic",
         description="Anthropic's models on Azure, by Messages",
         key_variables=("AZUREAI_ANTHROPIC_API_KEY", "AZURE_ANTHROPIC_API_KEY"),
+        key_required=False,  # without one, Microsoft Entra ID gives tokens
         base_url_variables=("AZUREAI_ANTHROPIC_BASE_URL", "AZURE_ANTHROPIC_BASE_URL"),
+        other_variables=ENTRA_VARIABLES,
         packages=("anthropic",),
-        extra="daemon",
-        quirks={"own_address": True},
+        extra="azure",
+        quirks={"place": "azure", "own_address": True, "entra": True},
     ),
     Row(
         name="anthropic/bedrock",
@@ -103,6 +106,18 @@ ROWS: tuple[Row, ...] = (
         extra="daemon",
     ),
     Row(
+        name="mistral/azure",
+        dialect="mistral",
+        description="Mistral's models on Azure, by Chat Completions",
+        key_variables=("AZUREAI_MISTRAL_API_KEY", "AZURE_MISTRAL_API_KEY"),
+        key_required=False,  # without one, Microsoft Entra ID gives tokens
+        base_url_variables=("AZUREAI_MISTRAL_BASE_URL", "AZURE_MISTRAL_BASE_URL"),
+        other_variables=ENTRA_VARIABLES,
+        packages=("mistralai",),
+        extra="azure",
+        quirks={"place": "azure", "own_address": True, "entra": True},
+    ),
+    Row(
         name="mockllm",
         dialect="mock",
         description="scripted answers, offline",
@@ -133,23 +148,37 @@ ROWS: tuple[Row, ...] = (
         dialect="openai",
         description="OpenAI's models on Azure, by deployment",
         key_variables=("AZUREAI_OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"),
+        key_required=False,  # without one, Microsoft Entra ID gives tokens
         base_url_variables=(
             *("AZUREAI_OPENAI_BASE_URL", "AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"),
         ),
-        other_variables=("AZUREAI_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+        other_variables=("AZUREAI_OPENAI_API_VERSION", "OPENAI_API_VERSION", *ENTRA_VARIABLES),
         packages=("openai",),
-        extra="daemon",
-        quirks={"azure": "openai", "own_address": True},
+        extra="azure",
+        quirks={"azure": "openai", "own_address": True, "entra": True},
+    ),
+    Row(
+        name="openai/bedrock",
+        dialect="openai",
+        description="models of Amazon Bedrock that speak OpenAI's APIs",
+        key_variables=("BEDROCK_OPENAI_API_KEY", BEARER_VARIABLE),
+        key_required=False,  # without one, requests are signed by AWS credentials
+        base_url_variables=("BEDROCK_OPENAI_BASE_URL", "AWS_BEDROCK_BASE_URL"),
+        other_variables=AWS_VARIABLES,
+        packages=("openai",),
+        extra="bedrock",
+        quirks={"place": "mantle"},
     ),
     Row(
         name="azureai",
         dialect="openai_chat",
         description="models of Azure AI, by Chat Completions",
         key_variables=("AZURE_API_KEY", "AZUREAI_API_KEY"),
+        key_required=False,  # without one, Microsoft Entra ID gives tokens
         base_url_variables=("AZURE_ENDPOINT_URL", "AZUREAI_ENDPOINT_URL", "AZUREAI_BASE_URL"),
-        other_variables=("AZUREAI_API_VERSION",),
+        other_variables=("AZUREAI_API_VERSION", *ENTRA_VARIABLES),
         packages=("openai",),
-        extra="daemon",
-        quirks={"azure": "models", "own_address": True},
+        extra="azure",
+        quirks={"azure": "models", "own_address": True, "entra": True},
     ),
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -21,16 +21,24 @@ from modeld.errors import PrerequisiteError, ProviderUnavailable
 from modeld.types import JsonObject
 
 from ..core.ports import Connection, ModelListing, Row
+from .aws.mantle import Mantle, full_name
+from .azure.entra import find_entra
 from .http.client import HttpClient
 from .http.endpoint import Endpoint
 from .listing import fetch_listing
+from .signing import Signing
 
-__all__ = ["OpenAISdk", "Prepared", "names_deployments"]
+__all__ = ["OpenAISdk", "Prepared"]
 
 _DEFAULT_URL = "https://api.openai.com/v1"
 _NO_KEY = "none"
 _PROBE = "/chat/completions"
 _VERSIONS = ("AZUREAI_OPENAI_API_VERSION", "OPENAI_API_VERSION", "AZUREAI_API_VERSION")
+_NEWER = ("v1", "preview", "latest")
+"""Names of the API that has no dated versions.
+
+https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
+"""
 _AZURE_VERSION = {"openai": "2025-03-01-preview", "models": "2024-05-01-preview"}
 
 
@@ -43,49 +51,65 @@ class Prepared:
     query: str
     headers: list[tuple[str, str]] = field(repr=False)
     http: HttpClient
+    signing: Signing | None = None
+    """What proves who asks, where there is no key."""
+    mantle: Mantle | None = None
     _endpoints: dict[str, Endpoint] = field(default_factory=dict, repr=False)
 
-    def endpoint(self, path: str, extra: Mapping[str, str] | None = None) -> Endpoint:
+    async def endpoint(
+        self, path: str, body: bytes, extra: Mapping[str, str] | None = None
+    ) -> Endpoint:
         """Where an operation such as `/responses` is posted to, with the caller's headers."""
-        if extra:
-            return self._make("POST", path, extra)
+        if extra or self.signing is not None:
+            return await self.resource("POST", path, extra, body)
         found = self._endpoints.get(path)
         if found is None:
-            found = self._endpoints[path] = self._make("POST", path, {})
+            found = self._endpoints[path] = await self.resource("POST", path)
         return found
 
-    def resource(self, method: str, path: str, extra: Mapping[str, str] | None = None) -> Endpoint:
+    async def resource(
+        self, method: str, path: str, extra: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Endpoint:
         """Where one object is read or changed; nothing of it is remembered."""
-        return self._make(method, path, extra or {})
+        url = self.url(path)
+        headers = [*self.headers, *await self.proof(method, url, body), *(extra or {}).items()]
+        return Endpoint.make(method, url, headers)
 
-    def _make(self, method: str, path: str, extra: Mapping[str, str]) -> Endpoint:
-        headers = [*self.headers, *extra.items()]
-        return Endpoint.make(method, f"{self.base}{path}{self.query}", headers)
+    def url(self, path: str) -> str:
+        """The whole URL; a path may be one already."""
+        return path + self.query if "://" in path else f"{self.base}{path}{self.query}"
+
+    async def proof(self, method: str, url: str, body: bytes = b"") -> list[tuple[str, str]]:
+        """The headers that say who asks, where the prepared ones do not."""
+        if self.signing is None:
+            return []
+        return list((await self.signing.headers(method, url, body)).items())
 
 
-def names_deployments(row: Row, connection: Connection) -> bool:
+def _azure_place(row: Row, connection: Connection, version: str | None) -> tuple[str, str | None]:
+    """The address of one of Azure's APIs, `openai` or `models`, and its version."""
+    api = str(row.quirks["azure"])
+    base = (connection.base_url or "").rstrip("/")
+    version = version or next(
+        (connection.environment[v] for v in _VERSIONS if connection.environment.get(v)), None
+    )
+    if not urlsplit(base).path:
+        base += f"/{api}"
+    if api == "openai" and version in _NEWER and not base.endswith("/v1"):
+        base += "/v1"
+    return base, None if base.endswith("/v1") else version or _AZURE_VERSION[api]
+
+
+def _names_deployments(row: Row, connection: Connection, version: str | None) -> bool:
     """Whether chat completions are posted to a deployment of Azure's, which stands in the URL.
 
     https://learn.microsoft.com/azure/ai-foundry/openai/reference; the newer API below `/openai/v1`
     and that of `/models` name it in the body, as others do.
     """
-    path = urlsplit(connection.base_url or "").path.rstrip("/")
-    return bool(row.quirks.get("azure")) and not path.endswith(("/v1", "/models"))
-
-
-def _add_azure(arguments: JsonObject, api: str, connection: Connection) -> None:
-    """Address and version of one of Azure's APIs: `openai` or `models`."""
-    base = (connection.base_url or "").rstrip("/")
-    version = arguments.pop("api_version", None)
-    named = version or next(
-        (connection.environment[v] for v in _VERSIONS if connection.environment.get(v)), None
-    )
-    if not urlsplit(base).path:
-        base += f"/{api}"
-    arguments["base_url"] = base
-    if not base.endswith("/v1"):
-        query = {"api-version": named or _AZURE_VERSION[api]}
-        arguments["default_query"] = {**query, **(arguments.get("default_query") or {})}
+    if row.quirks.get("azure") != "openai":
+        return False
+    base, _ = _azure_place(row, connection, version)
+    return not base.endswith(("/v1", "/models")) and "/deployments/" not in base
 
 
 class OpenAISdk:
@@ -101,14 +125,23 @@ class OpenAISdk:
         self._row = row
         self._connection = connection
         self._arguments = arguments
-        self._deployments = names_deployments(row, connection)
+        version = arguments.get("api_version")
+        self._deployments = _names_deployments(row, connection, version)
+        self._mantle = row.quirks.get("place") == "mantle"
         self._lock = asyncio.Lock()
         self._prepared: Prepared | None = None
         self._closed = False
 
-    def chat_path(self, model: str) -> str:
-        """Where chat completions of a model are posted to."""
-        return f"/deployments/{quote(model, safe='')}{_PROBE}" if self._deployments else _PROBE
+    def wire_name(self, model: str) -> str:
+        """The model's name in a request."""
+        return full_name(model) if self._mantle else model
+
+    async def path(self, model: str, operation: str) -> str:
+        """Where an operation of a model, such as `/responses`, is posted to."""
+        if self._deployments and operation == _PROBE:
+            return f"/deployments/{quote(model, safe='')}{_PROBE}"
+        mantle = (await self.prepared()).mantle
+        return operation if mantle is None else mantle.base_url(model) + operation
 
     async def prepared(self) -> Prepared:
         """Asks the SDK, in a thread: what it imports lazily takes a good part of a second."""
@@ -126,8 +159,9 @@ class OpenAISdk:
     async def models(self) -> list[ModelListing] | None:
         """What `GET /models` lists."""
         prepared = await self.prepared()
-        url = f"{prepared.base}/models{prepared.query}"
-        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers)
+        url = prepared.url("/models")
+        headers = [*prepared.headers, *await prepared.proof("GET", url)]
+        return await fetch_listing(prepared.http, self._row.name, url, headers)
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -148,6 +182,15 @@ class _Capture(httpx2.AsyncBaseTransport):
 
 def _prepare(row: Row, connection: Connection, arguments: JsonObject) -> Prepared:
     capture = _Capture()
+    arguments = dict(arguments)
+    region, profile = arguments.pop("aws_region", None), arguments.pop("aws_profile", None)
+    mantle: Mantle | None = None
+    signing: Signing | None = find_entra(row, connection)
+    if row.quirks.get("place") == "mantle":
+        said = row.name, connection.base_url, connection.api_key, connection.environment
+        mantle = Mantle(*said, profile=profile, region=region)
+        connection = replace(connection, base_url=mantle.base_url(""))
+        signing = mantle if mantle.signs else None
     timeout = asyncio.run(_ask_sdk(row, connection, arguments, capture))
     assert capture.request is not None
     url, headers = str(capture.request.url), list(capture.request.headers.items())
@@ -163,7 +206,8 @@ def _prepare(row: Row, connection: Connection, arguments: JsonObject) -> Prepare
         read_timeout=timeout.read or 600.0,
     )
     where, mark, query = url.partition("?")
-    return Prepared(where.removesuffix(_PROBE), mark + query, headers, http)
+    base = where.removesuffix(_PROBE)
+    return Prepared(base, mark + query, headers, http, signing, mantle)
 
 
 def _base_url(row: Row, connection: Connection) -> str:
@@ -189,10 +233,12 @@ async def _ask_sdk(
         "project": environment.get("OPENAI_PROJECT_ID"),
         **said,
     }
-    if not row.quirks.get("azure"):
-        arguments.pop("api_version", None)
+    version = arguments.pop("api_version", None)
     if row.quirks.get("azure"):
-        _add_azure(arguments, str(row.quirks["azure"]), connection)
+        arguments["base_url"], version = _azure_place(row, connection, version)
+        if version is not None:
+            query = {"api-version": version}
+            arguments["default_query"] = {**query, **(arguments.get("default_query") or {})}
     elif "data_residency" not in arguments:
         arguments["base_url"] = _base_url(row, connection)
     try:

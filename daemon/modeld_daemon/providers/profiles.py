@@ -103,7 +103,7 @@ def sent_effort(profile: OpenAIProfile, effort: ReasoningEffort | None) -> str |
 @lru_cache(maxsize=1024)
 def openai_profile(model: str) -> OpenAIProfile:
     """The profile of a model name; unknown names are plain models."""
-    name = model.removeprefix("ft:").rpartition("/")[2]
+    name = model.removeprefix("ft:").rpartition("/")[2].removeprefix("openai.")
     for pattern, profile in _PATTERNS:
         if pattern.match(name):
             return profile

@@ -99,10 +99,11 @@ class Anthropic:
         prepared = self._prepared or await self._prepare()
         profile = anthropic_profile(route.model)
         request = build_request(call, route, profile, self._options, counts=True)
-        body = counting_body(request)
-        extra = call.config.extra_headers
+        body = dumps(counting_body(request))
+        proof = await prepared.proof("POST", prepared.count_url, body)
+        extra = {**proof, **(call.config.extra_headers or {})}
         endpoint = prepared.endpoint(prepared.count_url, None, request.betas, extra)
-        response = await prepared.http.fetch(endpoint, dumps(body))
+        response = await prepared.http.fetch(endpoint, body)
         headers = response.header_dict()
         if response.status == 200:
             try:
@@ -123,7 +124,8 @@ class Anthropic:
         """What `GET /v1/models` lists."""
         prepared = self._prepared or await self._prepare()
         url = prepared.messages_url.replace("/v1/messages", "/v1/models", 1)
-        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers.items())
+        headers = {**prepared.headers, **await prepared.proof("GET", url)}
+        return await fetch_listing(prepared.http, self._row.name, url, headers.items())
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -60,7 +60,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[ModeldError]], ...] = (
     # the request was cut short on its way
     (re.compile(r"not valid json.*unexpected end of data", re.IGNORECASE), ProviderUnavailable),
 )
-_MODEL = re.compile(r"\bmodel\b", re.IGNORECASE)
+_MODEL = re.compile(r"\b(model|deployment)\b", re.IGNORECASE)  # the latter is Azure's word
 
 _TOO_LONG = re.compile(
     r"(prompt|input) is too long|input length and `?max_tokens`? exceed context limit",

@@ -11,6 +11,7 @@ from modeld.types import JsonObject, JsonValue
 
 from ...core.ports import Connection, Row
 from ..aws.place import check_aws, named_region
+from ..azure.entra import check_entra
 
 __all__ = ["Options", "check", "missing_key", "read_options"]
 
@@ -59,6 +60,7 @@ def check(row: Row, model: str, connection: Connection, shared: object = None) -
         names = " or ".join(row.base_url_variables)
         message = f"No address for {row.name}: set {names}, or give base_url=."
         raise PrerequisiteError(message, provider=row.name)
+    check_entra(row, connection)
     options = read_options(connection.args)
     if row.quirks.get("place") == "bedrock":
         named_region(model, options.aws_region, connection.environment)

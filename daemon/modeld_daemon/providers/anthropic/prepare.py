@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
@@ -16,9 +17,11 @@ from modeld.errors import PrerequisiteError
 from modeld.types import JsonObject
 
 from ...core.ports import Connection, Row
+from ..azure.entra import find_entra
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
+from ..signing import Signing
 from .betas import joined
 from .options import Options, missing_key
 from .request import WireRequest
@@ -43,15 +46,22 @@ class Prepared:
     headers: dict[str, str] = field(repr=False)
     """By lower-case name; they hold the credential."""
     http: HttpClient
+    signing: Signing | None = None
+    """What proves who asks, where there is no key."""
     _endpoints: dict[tuple[str, str, str], Endpoint] = field(default_factory=dict, repr=False)
 
     async def outgoing(
         self, request: WireRequest, extra: Mapping[str, str] | None, *, streams: bool
     ) -> tuple[Endpoint, bytes]:
         """The head and the body of a request for a message."""
-        body: JsonObject = {**request.body, "stream": True} if streams else request.body
-        endpoint = self.endpoint(self.messages_url, request.version, request.betas, extra)
-        return endpoint, dumps(body)
+        body = dumps({**request.body, "stream": True} if streams else request.body)
+        proof = await self.proof("POST", self.messages_url, body)
+        more = {**proof, **(extra or {})}
+        return self.endpoint(self.messages_url, request.version, request.betas, more), body
+
+    async def proof(self, method: str, url: str, body: bytes = b"") -> Mapping[str, str]:
+        """The headers that say who asks, where the prepared ones do not."""
+        return {} if self.signing is None else await self.signing.headers(method, url, body)
 
     def endpoint(
         self, url: str, version: str | None, betas: list[str], extra: Mapping[str, str] | None
@@ -95,7 +105,7 @@ def prepare(row: Row, connection: Connection, options: Options) -> Prepared:
     messages, count = capture.requests
     headers = {name.lower(): value for name, value in messages.headers.items()}
     if connection.api_key is None:
-        for name in ("authorization", "x-api-key"):
+        for name in ("authorization", "x-api-key", "api-key"):
             headers.pop(name, None)
     betas = [*options.betas, *([_OAUTH] if _is_token(connection) else [])]
     beta = joined(_names(headers.pop(_BETA, "")), betas)
@@ -107,13 +117,23 @@ def prepare(row: Row, connection: Connection, options: Options) -> Prepared:
         connect_timeout=timeout.connect or 60.0,
         read_timeout=timeout.read or 600.0,
     )
-    return Prepared(str(messages.url), str(count.url), headers, http)
+    signing = find_entra(row, connection)
+    return Prepared(str(messages.url), str(count.url), headers, http, signing)
 
 
 def _is_token(connection: Connection) -> bool:
     """Whether the credential is a token of a person's login, and no API key."""
     key = connection.api_key
     return key is not None and key == connection.environment.get(_TOKEN_VARIABLE)
+
+
+def _of_azure(url: str) -> str:
+    """Where the API is below the address of a resource, which is what people are shown first.
+
+    https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
+    """
+    url = url.rstrip("/").removesuffix("/v1/messages").removesuffix("/v1")
+    return url if urlsplit(url).path else f"{url}/anthropic"
 
 
 async def _ask_sdk(
@@ -127,9 +147,13 @@ async def _ask_sdk(
         raise missing_key(row)
     kind = "auth_token" if _is_token(connection) else "api_key"
     arguments: JsonObject = {kind: connection.api_key or _NO_KEY, **options.client}
+    made: type[anthropic.AsyncAnthropic] = anthropic.AsyncAnthropic
+    url = connection.base_url or row.base_url or _DEFAULT_URL
+    if row.quirks.get("place") == "azure":
+        made, url = anthropic.AsyncAnthropicFoundry, _of_azure(url)
     try:
-        sdk = anthropic.AsyncAnthropic(
-            base_url=connection.base_url or row.base_url or _DEFAULT_URL,
+        sdk = made(
+            base_url=url,
             max_retries=0,
             http_client=httpx2.AsyncClient(transport=capture, trust_env=False),
             **arguments,

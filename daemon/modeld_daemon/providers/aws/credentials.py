@@ -32,7 +32,6 @@ from modeld.errors import (
 __all__ = ["Signer"]
 
 _OfWebIdentity = botocore.credentials.AssumeRoleWithWebIdentityProvider
-_SERVICE = "bedrock"
 _SECONDS = 1.0
 """Patience with the service that tells a machine of Amazon's its role; elsewhere nobody answers."""
 
@@ -45,6 +44,7 @@ class Signer:
         environment: Variables of the caller's session.
         profile: The profile that the caller names, if he does.
         region: The region that the caller names, if he does.
+        service: The name by which requests to the service are signed.
     """
 
     def __init__(
@@ -53,8 +53,10 @@ class Signer:
         environment: Mapping[str, str],
         profile: str | None = None,
         region: str | None = None,
+        service: str = "bedrock",
     ) -> None:
         self._provider = provider
+        self._service = service
         self._lock = threading.Lock()
         try:
             session = _session(environment, profile, region)
@@ -81,16 +83,21 @@ class Signer:
         return needed is None or not needed()
 
     def sign(
-        self, url: str, body: bytes, headers: Mapping[str, str], region: str
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        region: str,
+        method: str = "POST",
     ) -> dict[str, str]:
-        """All headers of a signed POST: the given ones and those of the signature."""
-        request = botocore.awsrequest.AWSRequest("POST", url, dict(headers), body)
+        """All headers of a signed request: the given ones and those of the signature."""
+        request = botocore.awsrequest.AWSRequest(method, url, dict(headers), body)
         with self._lock:
             try:
                 frozen = self._credentials.get_frozen_credentials()
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
                 raise self._failure(error) from None
-        botocore.auth.SigV4Auth(frozen, _SERVICE, region).add_auth(request)
+        botocore.auth.SigV4Auth(frozen, self._service, region).add_auth(request)
         return dict(request.headers.items())
 
     def _failure(self, error: Exception) -> ModeldError:

@@ -17,7 +17,7 @@ from ..http.endpoint import Endpoint
 if TYPE_CHECKING:
     from .credentials import Signer
 
-__all__ = ["AWS_VARIABLES", "BEARER_VARIABLE", "Place", "check_aws", "named_region"]
+__all__ = ["AWS_VARIABLES", "BEARER_VARIABLE", "Place", "check_aws", "named_region", "region_of"]
 
 BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 AWS_VARIABLES = (
@@ -112,7 +112,7 @@ class Place:
         signer = self._signer or await self._load_signer()
         region = region or signer.region
         url = self._url(model, operation, region)
-        region = region or _region_of(url) or self._no_region()
+        region = region or region_of(url) or self._no_region()
         if signer.ready:
             signed = signer.sign(url, body, kind, region)
         else:
@@ -154,7 +154,7 @@ class Place:
         return signer
 
 
-def _region_of(url: str) -> str | None:
+def region_of(url: str) -> str | None:
     """The region in the name of one of Amazon's hosts."""
     found = _REGION.search(urlsplit(url).hostname or "")
     return found[0] if found else None

@@ -7,6 +7,7 @@ are looked for; here it is the caller's session, not this process, whose variabl
 
 from __future__ import annotations
 
+import importlib
 import json
 import ssl
 import threading
@@ -18,7 +19,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import google.auth
+import google.auth.compute_engine
 import google.auth.exceptions
+import google.auth.identity_pool
 import google.auth.transport
 import google.oauth2.credentials
 import google.oauth2.service_account
@@ -31,7 +34,7 @@ from modeld.errors import (
 )
 
 from ..http.credentials import Cutter, credentials_in
-from ..http.proxy import choose_proxy
+from ..http.proxy import choose_proxy, proxy_url
 
 __all__ = ["Tokens"]
 
@@ -109,16 +112,13 @@ def _load(
     file: str | None, environment: Mapping[str, str], scopes: tuple[str, ...], request: _Transport
 ) -> tuple[Any, str | None]:
     """Credentials and the project that they name."""
-    path = file or environment.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if not path and environment.get("CLOUDSDK_CONFIG"):
-        found = Path(environment["CLOUDSDK_CONFIG"], "application_default_credentials.json")
-        path = str(found) if found.exists() else None
+    path = file or environment.get("GOOGLE_APPLICATION_CREDENTIALS") or _login(environment)
     if not path:
-        credentials, project = google.auth.default(scopes=scopes, request=request)
-        return credentials, project
+        return _machine(scopes, request)
     info = json.loads(Path(path).expanduser().read_text("utf-8"))
     if not isinstance(info, dict):
         raise ValueError("it is no JSON object")
+    _refuse_sources(info)
     kind = info.get("type")
     if kind == "service_account":
         account = google.oauth2.service_account.Credentials
@@ -126,10 +126,54 @@ def _load(
     if kind == "authorized_user":
         user = google.oauth2.credentials.Credentials
         return user.from_authorized_user_info(info, scopes=scopes), info.get("quota_project_id")
+    if kind == "external_account":
+        workload = google.auth.identity_pool.Credentials.from_info(info, scopes=scopes)
+        return workload, _project_of(workload, environment, request)
     credentials, project = google.auth.load_credentials_from_dict(
         info, scopes=scopes, request=request
     )
     return credentials, project
+
+
+def _project_of(workload: Any, environment: Mapping[str, str], request: _Transport) -> str | None:
+    """The project of a workload of another house, asked for only where the session names none."""
+    if environment.get("GOOGLE_CLOUD_PROJECT") or environment.get("GCLOUD_PROJECT"):
+        return None
+    try:
+        project: str | None = workload.get_project_id(request=request)
+    except google.auth.exceptions.TransportError:
+        return None
+    return project
+
+
+def _login(environment: Mapping[str, str]) -> str | None:
+    """The file that a login of gcloud leaves, in the folder that the session names or the usual one."""
+    folder = environment.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud"
+    found = Path(folder, "application_default_credentials.json")
+    return str(found) if found.exists() else None
+
+
+def _machine(scopes: tuple[str, ...], request: _Transport) -> tuple[Any, str | None]:
+    """Credentials of the machine, on Google's own. `google.auth.default` would ask this process's
+    variables first, and run gcloud.
+    """
+    metadata = importlib.import_module("google.auth.compute_engine._metadata")
+    if not metadata.is_on_gce(request):
+        raise google.auth.exceptions.DefaultCredentialsError("None were found.")
+    return google.auth.compute_engine.Credentials(scopes=scopes), metadata.get_project_id(request)
+
+
+def _refuse_sources(info: Mapping[str, Any]) -> None:
+    """Raises where credentials come from a command or from this process's variables."""
+    source = info.get("credential_source")
+    if isinstance(source, dict) and ("executable" in source or "environment_id" in source):
+        raise ValueError(
+            "their source is a command or variables of AWS, and the daemon runs no commands for "
+            "others and has no variables of its own: use a file or a URL as the source"
+        )
+    inner = info.get("source_credentials")
+    if isinstance(inner, dict):
+        _refuse_sources(inner)
 
 
 class _Answer(google.auth.transport.Response):
@@ -183,9 +227,9 @@ class _Transport(google.auth.transport.Request):
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if choose_proxy(parts.scheme, parts.hostname or "", port, self._environment) is None:
             return urllib.request.ProxyHandler({})
-        names = (f"{parts.scheme.upper()}_PROXY", f"{parts.scheme}_proxy", "ALL_PROXY", "all_proxy")
-        found = (self._environment[name] for name in names if self._environment.get(name))
-        return urllib.request.ProxyHandler({parts.scheme: next(found)})
+        return urllib.request.ProxyHandler(
+            {parts.scheme: proxy_url(parts.scheme, self._environment)}
+        )
 
 
 def _cutter(headers: Mapping[str, str], body: bytes | None) -> Cutter:

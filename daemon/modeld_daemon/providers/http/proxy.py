@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from modeld.errors import PrerequisiteError
 
-__all__ = ["PROXY_VARIABLES", "Proxy", "choose_proxy"]
+__all__ = ["PROXY_VARIABLES", "Proxy", "choose_proxy", "proxy_url"]
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 """Each is known in lower case too, and lower case wins, as in curl."""
@@ -31,10 +31,10 @@ class Proxy:
 
 def choose_proxy(scheme: str, host: str, port: int, environment: Mapping[str, str]) -> Proxy | None:
     """The proxy for this origin, or None for the direct way."""
-    url = _variable(f"{scheme}_proxy", environment) or _variable("all_proxy", environment)
+    url = proxy_url(scheme, environment)
     if not url or _bypasses(host, port, _variable("no_proxy", environment)):
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise PrerequisiteError(
             f"The proxy of {scheme.upper()}_PROXY or ALL_PROXY must be an http:// URL; "
@@ -45,6 +45,12 @@ def choose_proxy(scheme: str, host: str, port: int, environment: Mapping[str, st
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = b"Basic " + base64.b64encode(pair.encode())
     return Proxy(parts.hostname, parts.port or 80, authorization)
+
+
+def proxy_url(scheme: str, environment: Mapping[str, str]) -> str:
+    """The URL of the proxy for a scheme, whatever the host; empty where there is none."""
+    url = _variable(f"{scheme}_proxy", environment) or _variable("all_proxy", environment)
+    return url if not url or "://" in url else f"http://{url}"
 
 
 def _variable(name: str, environment: Mapping[str, str]) -> str:

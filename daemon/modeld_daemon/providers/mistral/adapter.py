@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+from mistralai.azure.client import MistralAzure
 from mistralai.client import Mistral
 
 from modeld.errors import PrerequisiteError, ProviderUnavailable
@@ -23,10 +24,13 @@ from modeld.types import ModelOutput
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
+from ..azure.entra import find_entra
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
 from ..listing import fetch_listing
+from ..signing import Signing
+from .azure import AZURE_VERSION, azure_root
 from .exchange import Exchange
 from .options import Options, missing_key, read_options
 from .profile import mistral_profile
@@ -66,6 +70,12 @@ class _Prepared:
     plain: Endpoint
     stream: Endpoint
     http: HttpClient
+    signing: Signing | None = None
+    """What proves who asks, where there is no key."""
+
+    async def proof(self, method: str, body: bytes = b"") -> Mapping[str, str]:
+        """The headers that say who asks, where the prepared ones do not."""
+        return {} if self.signing is None else await self.signing.headers(method, self.url, body)
 
 
 class MistralChat:
@@ -94,8 +104,9 @@ class MistralChat:
             call, route, mistral_profile(route.model), options=self._options, stream=streams
         )
         exchange = Exchange(call, route, sink)
-        endpoint = _endpoint(prepared, call.config.extra_headers, stream=streams)
         body = dumps(request.body)
+        extra = {**await prepared.proof("POST", body), **(call.config.extra_headers or {})}
+        endpoint = _endpoint(prepared, extra, stream=streams)
         if streams:
             patience = call.config.stream_idle_timeout
             async with prepared.http.stream(endpoint, body, patience=patience) as response:
@@ -115,7 +126,8 @@ class MistralChat:
         """What `GET /v1/models` lists."""
         prepared = self._prepared or await self._prepare()
         url = prepared.url.replace("/chat/completions", "/models", 1)
-        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers)
+        headers = [*prepared.headers, *(await prepared.proof("GET")).items()]
+        return await fetch_listing(prepared.http, self._row.name, url, headers)
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -196,6 +208,7 @@ def _prepare(row: Row, connection: Connection, options: Options) -> _Prepared:
         plain=Endpoint.make("POST", url, headers),
         stream=Endpoint.make("POST", url, [*headers, ("accept", "text/event-stream")]),
         http=http,
+        signing=find_entra(row, connection),
     )
 
 
@@ -207,12 +220,15 @@ async def _ask_sdk(row: Row, connection: Connection, options: Options, capture: 
     """
     base_url = connection.base_url or (None if options.server else row.base_url)
     silent = httpx2.MockTransport(lambda _: httpx2.Response(500))
+    root = azure_root(row, base_url)
+    query = {} if root is None else {"api-version": options.api_version or AZURE_VERSION}
+    made: type[Mistral | MistralAzure] = Mistral if root is None else MistralAzure
     try:
-        async with httpx2.AsyncClient(transport=capture, trust_env=False) as client:
-            sdk = Mistral(
+        async with httpx2.AsyncClient(transport=capture, trust_env=False, params=query) as client:
+            sdk = made(
                 api_key=connection.api_key or _NO_KEY,
                 server=options.server,
-                server_url=_without_version(base_url),
+                server_url=_without_version(base_url) if root is None else root,
                 client=httpx2.Client(transport=silent, trust_env=False),
                 async_client=client,
                 retry_config=None,

@@ -66,7 +66,7 @@ _QUOTA = re.compile(
     r"|exceeded your current quota|insufficient (balance|credits|funds)",
     re.IGNORECASE,
 )
-_MODEL = re.compile(r"\bmodel\b", re.IGNORECASE)
+_MODEL = re.compile(r"\b(model|deployment)\b", re.IGNORECASE)  # the latter is Azure's word
 _MONTH_IS_SPENT = "x-ratelimit-remaining-tokens-month"
 _TELLING = {"x-ratelimit-limit-req-minute", "x-ratelimit-limit-tokens-minute"}
 """Headers by which a lane knows when there is room again. A reset is later: when all is there."""

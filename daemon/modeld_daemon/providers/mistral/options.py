@@ -10,6 +10,7 @@ from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.types import JsonObject, JsonValue
 
 from ...core.ports import Connection, Row
+from ..azure.entra import check_entra
 
 __all__ = ["Options", "check", "missing_key", "read_options"]
 
@@ -22,6 +23,7 @@ _CLIENT_ARGS: Mapping[str, tuple[type, ...]] = {
     "timeout": (int, float),
     "client_timeout": (int, float),
     "default_headers": (dict,),
+    "api_version": (str,),
 }
 # https://docs.mistral.ai/api/endpoint/chat
 _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
@@ -51,12 +53,19 @@ class Options:
     body: JsonObject = field(default_factory=dict)
     """Members of every request's body."""
     streaming: Streaming = "auto"
+    api_version: str | None = None
+    """Version of the API of a resource on Azure."""
 
 
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail. Imports no SDK."""
     if connection.api_key is None and row.key_required:
         raise missing_key(row)
+    if connection.base_url is None and row.quirks.get("own_address"):
+        names = " or ".join(row.base_url_variables)
+        message = f"No address for {row.name}: set {names}, or give base_url=."
+        raise PrerequisiteError(message, provider=row.name)
+    check_entra(row, connection)
     read_options(connection.args)
 
 
@@ -92,7 +101,8 @@ def read_options(args: Mapping[str, JsonValue]) -> Options:
     headers = client.get("default_headers") or {}
     if not all(isinstance(value, str) for value in headers.values()):
         raise InvalidRequest("Model arg 'default_headers': the values must be text")
-    return Options(server, _timeout(client), headers, body, streaming)
+    version = client.get("api_version")
+    return Options(server, _timeout(client), headers, body, streaming, version)
 
 
 def _timeout(client: JsonObject) -> float | None:

@@ -58,6 +58,8 @@ def choose_api(
 
 def is_own(row: Row, connection: Connection) -> bool:
     """Whether the server is OpenAI's own, one for a region included."""
+    if row.quirks.get("place"):
+        return False
     url = connection.base_url or row.base_url
     host = urlsplit(url).hostname if url else _HOST
     return host is not None and (host == _HOST or host.endswith(f".{_HOST}"))

@@ -24,6 +24,8 @@ __all__ = ["OpenAIChat", "build"]
 
 log = logging.getLogger("modeld.providers.openai_chat")
 
+_PATH = "/chat/completions"
+
 
 def build(row: Row, connection: Connection, shared: object = None) -> OpenAIChat:  # noqa: ARG001
     """Makes the provider; nothing is sent and no SDK client is built yet."""
@@ -62,8 +64,10 @@ class OpenAIChat:
             stream=streams,
         )
         exchange = Exchange(call, route, sink, quirks)
-        endpoint = prepared.endpoint(self.sdk.chat_path(route.model), call.config.extra_headers)
+        request.body["model"] = self.sdk.wire_name(route.model)
         body = dumps(request.body)
+        path = await self.sdk.path(route.model, _PATH)
+        endpoint = await prepared.endpoint(path, body, call.config.extra_headers)
         try:
             if streams:
                 patience = call.config.stream_idle_timeout

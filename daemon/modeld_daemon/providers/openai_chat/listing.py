@@ -22,7 +22,7 @@ async def with_what_is_there(missing: ModelNotFound, prepared: Prepared) -> Mode
     """The error, with the models that the server lists; as it is where the server lists none."""
     try:
         async with asyncio.timeout(_SECONDS):
-            answer = await prepared.http.fetch(prepared.resource("GET", "/models"), b"")
+            answer = await prepared.http.fetch(await prepared.resource("GET", "/models"), b"")
         names = sorted(str(model["id"]) for model in loads(answer.body)["data"])
     except (ModeldError, TimeoutError, ValueError, KeyError, TypeError):
         return missing

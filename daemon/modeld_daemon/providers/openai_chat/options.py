@@ -10,6 +10,8 @@ from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.types import GenerateConfig, JsonObject, JsonValue
 
 from ...core.ports import Connection, Row
+from ..aws.place import check_aws, named_region
+from ..azure.entra import check_entra
 
 __all__ = ["Options", "check", "read_options", "require_key"]
 
@@ -26,6 +28,7 @@ _CLIENT_ARGS: Mapping[str, tuple[type, ...]] = {
     "data_residency": (str,),
     "api_version": (str,),
 }
+_AWS_ARGS = ("aws_region", "aws_profile")
 _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
     "service_tier": (str,),
     "safety_identifier": (str,),
@@ -87,6 +90,11 @@ def require_key(row: Row, connection: Connection) -> None:
         names = " or ".join(row.base_url_variables)
         message = f"No address for {row.name}: set {names}, or give base_url=."
         raise PrerequisiteError(message, provider=row.name)
+    check_entra(row, connection)
+    if row.quirks.get("place") == "mantle":
+        region = connection.args.get("aws_region")
+        named_region("", region if isinstance(region, str) else None, connection.environment)
+        check_aws(row.name, connection.api_key)
 
 
 def read_options(
@@ -112,6 +120,8 @@ def read_options(
             _put(body, place, _checked(name, value, _TYPES[kind]))
         elif name in _CLIENT_ARGS:
             client[name] = _checked(name, value, _CLIENT_ARGS[name])
+        elif name in _AWS_ARGS and (quirks or {}).get("place") == "mantle":
+            client[name] = _checked(name, value, (str,))
         elif name in _BODY_ARGS:
             body[name] = _checked(name, value, _BODY_ARGS[name])
         elif name == "client_timeout":

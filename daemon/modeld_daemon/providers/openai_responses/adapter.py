@@ -61,8 +61,9 @@ class OpenAIResponses:
         request = self._request(call, route, stream=streams)
         exchange = Exchange(call, route, sink)
         extra = call.config.extra_headers
-        endpoint = prepared.endpoint(_PATH, extra)
         body = dumps(request.body)
+        path = await self.sdk.path(route.model, _PATH)
+        endpoint = await prepared.endpoint(path, body, extra)
         if request.body.get("stream"):
             patience = call.config.stream_idle_timeout
             async with prepared.http.stream(endpoint, body, patience=patience) as response:
@@ -70,7 +71,7 @@ class OpenAIResponses:
         else:
             answer = await prepared.http.fetch(endpoint, body)
             if request.background:
-                answer = await outlast(answer, exchange, prepared, extra)
+                answer = await outlast(answer, exchange, prepared, path, extra)
             output = exchange.complete(answer)
         output.time = time.perf_counter() - started
         if request.warnings:
@@ -81,9 +82,10 @@ class OpenAIResponses:
         """Counted by the API; estimated where a server does not count."""
         if self._counts:
             prepared = await self.sdk.prepared()
-            body = count_body(self._request(call, route, stream=False).body)
-            endpoint = prepared.endpoint(_COUNT_PATH, call.config.extra_headers)
-            answer = await prepared.http.fetch(endpoint, dumps(body))
+            body = dumps(count_body(self._request(call, route, stream=False).body))
+            path = await self.sdk.path(route.model, _COUNT_PATH)
+            endpoint = await prepared.endpoint(path, body, call.config.extra_headers)
+            answer = await prepared.http.fetch(endpoint, body)
             counted = _counted(answer, route)
             if counted is not None:
                 return TokenCount(counted, estimated=False)
@@ -100,7 +102,9 @@ class OpenAIResponses:
 
     def _request(self, call: Call, route: Route, *, stream: bool) -> WireRequest:
         quirks = read_responses_quirks(self._row.quirks, route.model)
-        return build_request(call, route, options=self._options, quirks=quirks, stream=stream)
+        request = build_request(call, route, options=self._options, quirks=quirks, stream=stream)
+        request.body["model"] = self.sdk.wire_name(route.model)
+        return request
 
     def _warn(self, request: WireRequest, output: ModelOutput) -> None:
         """To the caller with each output, to the log once."""

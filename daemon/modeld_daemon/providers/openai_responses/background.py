@@ -29,30 +29,34 @@ _CANCEL_SECONDS = 2.0
 
 
 async def outlast(
-    response: Response, exchange: Exchange, prepared: Prepared, headers: Mapping[str, str] | None
+    response: Response,
+    exchange: Exchange,
+    prepared: Prepared,
+    path: str,
+    headers: Mapping[str, str] | None,
 ) -> Response:
-    """The answer when it is done; `response` is the first one."""
+    """The answer when it is done; `response` is the first one, and `path` was asked for it."""
     id = exchange.unfinished(response)
     if id is None:
         return response
     try:
-        return await _asked(id, exchange, prepared, headers)
+        return await _asked(f"{path}/{id}", exchange, prepared, headers)
     except BaseException:
         with anyio.move_on_after(_CANCEL_SECONDS, shield=True), suppress(ModeldError):
-            cancel = prepared.resource("POST", f"/responses/{id}/cancel", headers)
+            cancel = await prepared.resource("POST", f"{path}/{id}/cancel", headers)
             await prepared.http.fetch(cancel, b"")
         raise
 
 
 async def _asked(
-    id: str, exchange: Exchange, prepared: Prepared, headers: Mapping[str, str] | None
+    path: str, exchange: Exchange, prepared: Prepared, headers: Mapping[str, str] | None
 ) -> Response:
-    question = prepared.resource("GET", f"/responses/{id}", headers)
     asked = troubles = 0
     while True:
         await asyncio.sleep(_WAITS[min(asked, len(_WAITS) - 1)])
         asked += 1
         try:
+            question = await prepared.resource("GET", path, headers)
             answer = await prepared.http.fetch(question, b"")
         except ProviderUnavailable:
             troubles += 1

@@ -51,7 +51,7 @@ _PATTERNS = tuple((re.compile(pattern), profile) for pattern, profile in _ROWS)
 @lru_cache(maxsize=1024)
 def responses_profile(model: str) -> ResponsesProfile:
     """The profile of a model name."""
-    name = model.removeprefix("ft:").rpartition("/")[2]
+    name = model.removeprefix("ft:").rpartition("/")[2].removeprefix("openai.")
     for pattern, profile in _PATTERNS:
         if pattern.match(name):
             return profile

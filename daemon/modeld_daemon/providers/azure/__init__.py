@@ -1,0 +1,1 @@
+"""What the providers on Azure share: who asks, by Microsoft Entra ID."""
