@@ -28,14 +28,17 @@ from modeld.types import (
     ToolInfo,
 )
 from modeld_daemon.core.accounts import Accounts
+from modeld_daemon.core.cache import Cache
 from modeld_daemon.core.call import Call, Route
 from modeld_daemon.core.clients import Clients
 from modeld_daemon.core.flights import Flights
+from modeld_daemon.core.journal import Journal
 from modeld_daemon.core.lanes import Lanes
 from modeld_daemon.core.pipeline import Pipeline
 from modeld_daemon.core.ports import Sink
 from modeld_daemon.core.resolve import ModelSpec, Resolver
 from modeld_daemon.core.sessions import Session, Sessions
+from modeld_daemon.stores.memory import MemoryCache, MemoryJournal
 from tests.fakes.trio_clock import virtual_time
 from tests.fakes.watching import FakeSource, Witness
 
@@ -78,7 +81,8 @@ async def core(generate=None) -> AsyncIterator[Core]:
         clients = Clients(source, tasks, linger=100)
         configured = Unconfigured()
         sessions = Sessions(Resolver(source, Accounts(b"0" * 32), configured), clients)
-        pipeline = Pipeline(Flights(tasks), clients, Lanes(tasks))
+        cache, journal = Cache(MemoryCache()), Journal(MemoryJournal())
+        pipeline = Pipeline(Flights(tasks), clients, Lanes(tasks), cache, journal)
         tasks.start_soon(clients.sweep)
         yield Core(source, clients, sessions, pipeline, sessions.open(), configured)
         await pipeline.flights.drained()

@@ -13,8 +13,10 @@ import anyio.abc
 from modeld.discovery import data_folder, make_secret
 
 from ..core.accounts import Accounts
+from ..core.cache import Cache
 from ..core.clients import Clients
 from ..core.flights import Flights
+from ..core.journal import Journal
 from ..core.lane_statistics import LaneSettings
 from ..core.lanes import Lanes
 from ..core.pipeline import Pipeline
@@ -127,7 +129,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     configuration = Configuration(life.settings, life.redactor)
     resolver = Resolver(source, Accounts(salt), configuration, life.redactor.register)
     server = Server(
-        Pipeline(flights, clients, lanes),
+        Pipeline(flights, clients, lanes, Cache(cache), Journal(journal)),
         Sessions(resolver, clients),
         source,
         token=life.generation.token,

@@ -26,7 +26,7 @@ from modeld.types import (
 )
 
 from .call import Result
-from .events import Event, Notice, Watcher, tell
+from .events import Event, Watcher, tell
 from .flights import Flight
 from .kept import JournalRecord, JournalStore
 from .prepare import add_warning
@@ -94,10 +94,10 @@ class Journal:
         info = result.info.to_dict()
         events = [_written(event) for event in flight.events or ()]
         with anyio.CancelScope(shield=True):  # it is paid for; the store is quick or gives up
-            await self.store.end(entry.account, entry.request_id, result.output, info, events)
-        if self.store.trouble is None:
-            flight.recorded = True
-        else:
+            flight.recorded = await self.store.end(
+                entry.account, entry.request_id, result.output, info, events
+            )
+        if self.store.trouble is not None:
             add_warning(result.output, self.store.trouble)
 
     async def _drop(self, entry: Entry) -> None:
@@ -135,10 +135,9 @@ def _interrupted() -> StreamRetryEvent:
 
 
 def _written(event: Event) -> JsonValue:
-    seq, kind, *parts = event
-    if kind == "notice":
-        parts = [cast("Notice", parts[0]).to_dict()]
-    return [seq, kind, *parts]
+    if event[1] == "notice":
+        return [event[0], event[1], event[2].to_dict()]
+    return list(event)
 
 
 def _events(record: JournalRecord) -> list[Event]:

@@ -143,8 +143,8 @@ class JournalStore(Protocol):
 
     async def end(
         self, account: str, request_id: str, output: ModelOutput, info: JsonValue, events: JsonValue
-    ) -> None:
-        """The answer: returns when it would outlive the daemon's death."""
+    ) -> bool:
+        """The answer: returns when it would outlive the daemon's death; False when it would not."""
 
     async def drop(self, account: str, request_id: str) -> None:
         """The call failed, or was cancelled: the same id may be sent again."""

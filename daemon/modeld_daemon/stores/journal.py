@@ -108,16 +108,20 @@ class SqliteJournal:
         """Takes a call down, and gives what was known of it before; None when it is new."""
         return await self._database.write(self._begin, _Begun(account, request_id, body), None)
 
+    async def find(self, account: str, request_id: str) -> JournalRecord | None:
+        """What is known of a call; None when it is unknown. Nothing is changed."""
+        return await self._database.write(self._find, _Name(account, request_id), None)
+
     async def asking(self, account: str, request_id: str) -> None:
         """An attempt begins now: returns when that would outlive the daemon's death."""
         await self._database.write(self._ask, _Name(account, request_id), None)
 
     async def end(
         self, account: str, request_id: str, output: ModelOutput, info: JsonValue, events: JsonValue
-    ) -> None:
-        """The answer: returns when it would outlive the daemon's death."""
+    ) -> bool:
+        """The answer: returns when it would outlive the daemon's death; False when it would not."""
         ended = _Ended(account, request_id, output, info, events)
-        await self._database.write(self._end, ended, None)
+        return await self._database.write(self._end, ended, False)
 
     async def drop(self, account: str, request_id: str) -> None:
         """The call failed, or was cancelled: the same id may be sent again."""
@@ -138,11 +142,8 @@ class SqliteJournal:
 
     def _begin_one(self, connection: sqlite3.Connection, item: _Begun) -> JournalRecord | None:
         account, request_id, body = item
-        row = connection.execute(
-            "SELECT id, body, runs, asked, answer FROM call WHERE account = ? AND request_id = ?",
-            (account, request_id),
-        ).fetchone()
-        if row is None:
+        found = self._find_one(connection, _Name(account, request_id))
+        if found is None:
             connection.execute(
                 "INSERT INTO call (account, request_id, body, runs, asked, touched, size) "
                 "VALUES (?, ?, ?, 1, 0, ?, ?)",
@@ -150,23 +151,40 @@ class SqliteJournal:
             )
             connection.execute("UPDATE total SET size = size + ?", (ROW_BYTES,))
             return None
-        id, begun, runs, asked, packed = row
-        record = JournalRecord(begun, runs, bool(asked), None, None, None)
-        if packed is not None:
-            try:
-                output, info, events = read_answer(account, request_id, packed)
-            except (Unpackable, InvalidRequest) as error:
-                log.warning("%s: the answer of a call cannot be read: %s", self._path, error)
-                record = replace(record, asked=True)
-                self._set_answer(connection, id, None)
-                connection.execute("UPDATE call SET asked = 1 WHERE id = ?", (id,))
-            else:
-                return replace(record, asked=False, output=output, info=info, events=events)
-        if begun == body:
+        id, record = found
+        if record.output is None and record.body == body:
             connection.execute(
                 "UPDATE call SET runs = runs + 1, touched = ? WHERE id = ?", (self._now(), id)
             )
         return record
+
+    def _find(
+        self, connection: sqlite3.Connection, items: Sequence[_Name]
+    ) -> Iterable[JournalRecord | None]:
+        found = [self._find_one(connection, item) for item in items]
+        return [None if one is None else one[1] for one in found]
+
+    def _find_one(
+        self, connection: sqlite3.Connection, name: _Name
+    ) -> tuple[int, JournalRecord] | None:
+        row = connection.execute(
+            "SELECT id, body, runs, asked, answer FROM call WHERE account = ? AND request_id = ?",
+            name,
+        ).fetchone()
+        if row is None:
+            return None
+        id, begun, runs, asked, packed = row
+        record = JournalRecord(begun, runs, bool(asked), None, None, None)
+        if packed is None:
+            return id, record
+        try:
+            output, info, events = read_answer(*name, packed)
+        except (Unpackable, InvalidRequest) as error:
+            log.warning("%s: the answer of a call cannot be read: %s", self._path, error)
+            self._set_answer(connection, id, None)
+            connection.execute("UPDATE call SET asked = 1 WHERE id = ?", (id,))
+            return id, replace(record, asked=True)
+        return id, replace(record, asked=False, output=output, info=info, events=events)
 
     def _ask(self, connection: sqlite3.Connection, items: Sequence[_Name]) -> Iterable[None]:
         now = self._now()
@@ -178,24 +196,24 @@ class SqliteJournal:
             )
         return [None] * len(items)
 
-    def _end(self, connection: sqlite3.Connection, items: Sequence[_Ended]) -> Iterable[None]:
-        for item in items:
-            self._end_one(connection, item)
+    def _end(self, connection: sqlite3.Connection, items: Sequence[_Ended]) -> Iterable[bool]:
+        kept = [self._end_one(connection, item) for item in items]
         self._sweep(connection)
-        return [None] * len(items)
+        return kept
 
-    def _end_one(self, connection: sqlite3.Connection, item: _Ended) -> None:
+    def _end_one(self, connection: sqlite3.Connection, item: _Ended) -> bool:
         row = connection.execute(
             "SELECT id FROM call WHERE account = ? AND request_id = ?", item[:2]
         ).fetchone()
         if row is None:
-            return  # Its beginning was lost; without that nobody could tell what was asked.
+            return False  # Its beginning was lost; without that nobody could tell what was asked.
         try:
             packed = pack_answer(*item)
         except (Unpackable, InvalidRequest) as error:
             log.warning("the answer of a call cannot be kept: %s", error)
-            return
+            return False
         self._set_answer(connection, row[0], packed)
+        return True
 
     def _set_answer(self, connection: sqlite3.Connection, id: int, packed: bytes | None) -> None:
         size = ROW_BYTES + len(packed or b"")

@@ -206,14 +206,21 @@ class MemoryJournal:
             call = self._calls[account, request_id] = _Call(body, self._now())
             self._size += call.size
             return None
-        record = JournalRecord(call.body, call.runs, call.asked, None, None, None)
-        if call.packed is not None:
-            output, info, events = read_answer(account, request_id, call.packed)
-            return JournalRecord(call.body, call.runs, False, output, info, events)
-        if call.body == body:
+        record = await self.find(account, request_id)
+        if call.packed is None and call.body == body:
             call.runs += 1
             self._touch(account, request_id)
         return record
+
+    async def find(self, account: str, request_id: str) -> JournalRecord | None:
+        """What is known of a call; None when it is unknown. Nothing is changed."""
+        call = self._calls.get((account, request_id))
+        if call is None:
+            return None
+        if call.packed is None:
+            return JournalRecord(call.body, call.runs, call.asked, None, None, None)
+        output, info, events = read_answer(account, request_id, call.packed)
+        return JournalRecord(call.body, call.runs, False, output, info, events)
 
     async def asking(self, account: str, request_id: str) -> None:
         """An attempt begins now."""
@@ -224,21 +231,22 @@ class MemoryJournal:
 
     async def end(
         self, account: str, request_id: str, output: ModelOutput, info: JsonValue, events: JsonValue
-    ) -> None:
-        """The answer."""
+    ) -> bool:
+        """The answer; False when it cannot be kept."""
         call = self._calls.get((account, request_id))
         if call is None:
-            return
+            return False
         try:
             packed = pack_answer(account, request_id, output, info, events)
         except (Unpackable, InvalidRequest) as error:
             log.warning("the answer of a call cannot be kept: %s", error)
-            return
+            return False
         self._size -= call.size
         call.packed, call.asked = packed, False
         self._size += call.size
         self._touch(account, request_id)
         self._sweep()
+        return True
 
     async def drop(self, account: str, request_id: str) -> None:
         """The call failed, or was cancelled: the same id may be sent again."""
