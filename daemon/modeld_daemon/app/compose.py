@@ -130,6 +130,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
         Pipeline(flights, clients, lanes),
         Sessions(resolver, clients),
         source,
+        cache=cache,
         token=life.generation.token,
         identity=Identity(life.generation.name, life.settings.idle_timeout, _resident_bytes),
         stop=life.stop,
