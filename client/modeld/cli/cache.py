@@ -14,7 +14,8 @@ from .tables import count, duration, print_table, size
 
 EXAMPLES = """\b
 Examples:
-  modeld cache                            # how much there is, and of what use
+  modeld cache stats                      # how much there is, and of what use
+  modeld cache path                       # where
   modeld cache list --pruneable           # what has expired, by model
   modeld cache clear --model openai       # all models of a provider
   modeld cache clear --older 30D
@@ -58,9 +59,7 @@ def path(as_json: bool) -> None:
         print(found)
 
 
-@click.command("cache stats", cls=Command, epilog=EXAMPLES)
-@json_option()
-def stats(as_json: bool) -> None:
+def _stats(as_json: bool) -> None:
     """Show how much the generation cache holds, and of what use it was."""
     found = generation_cache.cache_statistics()
     if as_json:
@@ -81,6 +80,10 @@ def stats(as_json: bool) -> None:
         lines.append(("trouble", found.trouble))
     for name, value in lines:
         print(f"{name:<9}{value}")
+
+
+overview = click.command("cache", cls=Command, epilog=EXAMPLES)(json_option()(_stats))
+stats = click.command("cache stats", cls=Command, epilog=EXAMPLES)(json_option()(_stats))
 
 
 @click.command("cache list", cls=Command, epilog=EXAMPLES)

@@ -35,7 +35,7 @@ COMMANDS: dict[str, Row] = {
     "providers": Row(MODELS, "catalog:providers", "List providers and the keys they need."),
     "limits": Row(MODELS, "limits:limits", "Show what each lane allows and uses now."),
     "limits set": Row(MODELS, "limits:set_limits", "Set limits of a lane while it works."),
-    "cache": Row(MODELS, "cache:stats", "Show how much the generation cache holds."),
+    "cache": Row(MODELS, "cache:overview", "Show how much the generation cache holds."),
     "cache path": Row(MODELS, "cache:path", "Print the database of the generation cache."),
     "cache stats": Row(MODELS, "cache:stats", "The same as 'modeld cache'."),
     "cache list": Row(MODELS, "cache:list_", "List what the cache holds of each model."),
