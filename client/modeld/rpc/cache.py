@@ -26,13 +26,19 @@ T = TypeVar("T")
 def get_cache_statistics() -> pb.GetCacheStatisticsResponse:
     """Sizes and counts; starts the daemon if need be."""
     request = pb.GetCacheStatisticsRequest()
-    return _ask(lambda stub, how: stub.GetCacheStatistics(request, **how), LOOK_SECONDS)
+    answer: pb.GetCacheStatisticsResponse = _ask(
+        lambda stub, how: stub.GetCacheStatistics(request, **how), LOOK_SECONDS
+    )
+    return answer
 
 
 def list_cache() -> pb.ListCacheResponse:
     """What there is of each model; starts the daemon if need be."""
     request = pb.ListCacheRequest()
-    return _ask(lambda stub, how: stub.ListCache(request, **how), LOOK_SECONDS)
+    answer: pb.ListCacheResponse = _ask(
+        lambda stub, how: stub.ListCache(request, **how), LOOK_SECONDS
+    )
+    return answer
 
 
 def clear_cache(models: Sequence[str], older: float | None) -> pb.ClearCacheResponse:
@@ -41,13 +47,19 @@ def clear_cache(models: Sequence[str], older: float | None) -> pb.ClearCacheResp
         request = pb.ClearCacheRequest(models=models, older_seconds=older)
     except (TypeError, ValueError) as error:
         raise InvalidRequest(f"models are text and older is a number: {error}") from None
-    return _ask(lambda stub, how: stub.ClearCache(request, **how), SWEEP_SECONDS)
+    answer: pb.ClearCacheResponse = _ask(
+        lambda stub, how: stub.ClearCache(request, **how), SWEEP_SECONDS
+    )
+    return answer
 
 
 def prune_cache(models: Sequence[str]) -> pb.PruneCacheResponse:
     """Deletes what has expired; starts the daemon if need be."""
     request = pb.PruneCacheRequest(models=models)
-    return _ask(lambda stub, how: stub.PruneCache(request, **how), SWEEP_SECONDS)
+    answer: pb.PruneCacheResponse = _ask(
+        lambda stub, how: stub.PruneCache(request, **how), SWEEP_SECONDS
+    )
+    return answer
 
 
 def _ask(call: Callable[[CacheServiceStub, dict[str, object]], T], seconds: float) -> T:
