@@ -73,7 +73,7 @@ _ROOMS = {
 }
 """Room of each public name that does not live in `types`."""
 
-_FACES = ("daemon", "model", "tool", "util")
+_FACES = ("cache", "daemon", "model", "tool", "util")
 """Modules that are attributes of the package even before somebody imports them."""
 
 __all__ = [

@@ -1,6 +1,7 @@
 """The reference's names of models, messages and outputs: rename the import and code moves over."""
 
 from .api import get_model
+from .cache import cache_clear, cache_list_expired, cache_path, cache_prune, cache_size
 from .errors import ModelRefusalError, UnresolvedMediaError
 from .handle import Model
 from .media import materialize_media, materialize_media_sync
@@ -12,6 +13,11 @@ __all__ = [  # noqa: PLE0604  # a list of text
     "Model",
     "ModelRefusalError",
     "UnresolvedMediaError",
+    "cache_clear",
+    "cache_list_expired",
+    "cache_path",
+    "cache_prune",
+    "cache_size",
     "get_model",
     "materialize_media",
     "materialize_media_sync",

@@ -12,22 +12,26 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from modeld.v1 import (
+    cache_service_pb2,
     daemon_service_pb2,
     inference_service_pb2,
     limit_service_pb2,
     model_service_pb2,
     session_service_pb2,
 )
+from modeld.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
 from modeld.v1.daemon_service_pb2_grpc import add_DaemonServiceServicer_to_server
 from modeld.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from modeld.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
 from modeld.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from modeld.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 
+from .core.kept import CacheBoard
 from .core.pipeline import Pipeline
 from .core.ports import Catalog
 from .core.sessions import Sessions
 from .service.admission import Admission
+from .service.cache import CacheServicer
 from .service.daemon import DaemonServicer, Identity, StopRequest
 from .service.inference import InferenceServicer
 from .service.interceptor import DoorInterceptor
@@ -57,6 +61,7 @@ SERVICES = {
     "InferenceService": inference_service_pb2,
     "ModelService": model_service_pb2,
     "SessionService": session_service_pb2,
+    "CacheService": cache_service_pb2,
     "LimitService": limit_service_pb2,
     "DaemonService": daemon_service_pb2,
 }
@@ -71,6 +76,7 @@ class Server:
         sessions: Sessions,
         catalog: Catalog,
         *,
+        cache: CacheBoard,
         token: str,
         identity: Identity,
         stop: StopRequest,
@@ -88,6 +94,7 @@ class Server:
         add_InferenceServiceServicer_to_server(inference, self._server)
         add_ModelServiceServicer_to_server(models, self._server)
         add_LimitServiceServicer_to_server(limits, self._server)
+        add_CacheServiceServicer_to_server(CacheServicer(cache), self._server)
         add_DaemonServiceServicer_to_server(daemon, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [m.DESCRIPTOR.services_by_name[n].full_name for n, m in SERVICES.items()]

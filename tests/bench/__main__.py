@@ -69,6 +69,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each throughput run (2)")
     parser.add_argument("--held", type=int, default=5000, help="calls held at once (5000)")
     parser.add_argument("--shared", type=int, default=100, help="calls of each sharer (100)")
+    parser.add_argument(
+        "--entries", type=int, default=1_000_000, help="entries of the cache (1000000)"
+    )
     parser.add_argument("--json", action="store_true", help="print figures and verdicts as JSON")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a target is missed")
     return parser.parse_args()
@@ -79,7 +82,7 @@ def main() -> None:
     sections = chosen.sections.split(",")
     if unknown := set(sections) - set(SECTIONS):
         sys.exit(f"unknown sections {', '.join(sorted(unknown))}: there are {', '.join(SECTIONS)}")
-    effort = Effort(chosen.rounds, chosen.seconds, chosen.held, chosen.shared)
+    effort = Effort(chosen.rounds, chosen.seconds, chosen.held, chosen.shared, chosen.entries)
     rows: dict[str, list[Row]] = {}
     out = sys.stderr if chosen.json else sys.stdout
     print("  ".join(f"{name} {value}" for name, value in machine().items()), file=out)

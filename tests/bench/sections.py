@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from .figures import Figures, medians
 from .scene import BenchError, Scene
+from .stored import measure, sizes_up_to
 
 Step = Callable[[], Figures]
 
@@ -32,6 +33,7 @@ class Effort:
     seconds: float
     held: int
     shared: int
+    entries: int
 
 
 def take_turns(name: str, rounds: int, steps: dict[str, Step]) -> Row:
@@ -220,6 +222,12 @@ def measuring(scene: Scene, peer: str, scenario: str, **options: object) -> Step
     return lambda: scene.measure(peer, scenario, **options)
 
 
+def cache(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """The database of the generation cache, from ten thousand entries to the number asked for."""
+    for name, figures in measure(sizes_up_to(effort.entries)):
+        yield Row(name, {"modeld": figures})
+
+
 SECTIONS: dict[str, Callable[[Scene, Effort], Iterator[Row]]] = {
     "import": imports,
     "first": first,
@@ -229,4 +237,5 @@ SECTIONS: dict[str, Callable[[Scene, Effort], Iterator[Row]]] = {
     "hold": hold,
     "streams": streams,
     "limits": limits,
+    "cache": cache,
 }

@@ -126,6 +126,16 @@ def _limits(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator
     yield at_most(9, f"calls failed, limits {what}", ours["failed"], 0, "")
 
 
+def _cache(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator[Verdict]:
+    what = row.name.removeprefix("cache ")
+    yield at_most(8, f"lookup p99, {what}", ours["p99_ms"], 5, "ms")
+    if "loop_us_per_lookup" in ours:
+        spent = ours["loop_us_per_lookup"]
+        yield at_most(8, f"loop CPU of a lookup, {what}", spent, 100, "us")
+        # So that its growth is seen: of a rate that any size should reach.
+        yield at_least(8, f"inserts/s, {what}", ours["inserts_per_s"], 2_000, "/s")
+
+
 JUDGES: dict[str, Callable[..., Iterator[Verdict]]] = {
     "first": _first,
     "import": _import,
@@ -135,4 +145,5 @@ JUDGES: dict[str, Callable[..., Iterator[Verdict]]] = {
     "streams": _streams,
     "hold": _hold,
     "limits": _limits,
+    "cache": _cache,
 }

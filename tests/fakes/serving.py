@@ -26,6 +26,7 @@ from modeld_daemon.core.resolve import Resolver
 from modeld_daemon.core.sessions import Sessions
 from modeld_daemon.server import Server
 from modeld_daemon.service.daemon import Identity
+from modeld_daemon.stores.memory import MemoryCache
 
 
 class _Unconfigured:
@@ -49,6 +50,7 @@ class House:
     pipeline: Pipeline = field(init=False)
     sessions: Sessions = field(init=False)
     server: Server = field(init=False)
+    cache: MemoryCache = field(default_factory=MemoryCache)
 
     def __enter__(self) -> Self:
         self.home = locate()
@@ -102,6 +104,7 @@ class House:
                 self.pipeline,
                 self.sessions,
                 self.catalog,
+                cache=self.cache,
                 token=self.token,
                 identity=Identity(self.generation, 0, lambda: 0),
                 stop=lambda **_how: self._leaving.set(),

@@ -193,3 +193,55 @@ def test_a_limit_that_means_nothing_is_a_warning(load):
 def test_a_wrong_limit_says_how_to_write_it(load, text, said):
     with pytest.raises(InvalidRequest, match=said):
         load(text)
+
+
+# -- what is kept --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text,size",
+    [
+        ("0", 0),
+        ("1500", 1500),
+        ('"1500"', 1500),
+        ('"500MB"', 500_000_000),
+        ('"500 mb"', 500_000_000),
+        ('"1.5 kB"', 1500),
+        ('"2G"', 2_000_000_000),
+        ('"2GiB"', 2 * 1024**3),
+        ('"1T"', 10**12),
+    ],
+)
+def test_sizes_are_bytes_or_text(load, text, size):
+    assert load(f"[cache]\nmax_size = {text}\n").cache.max_size == size
+    assert load(f"[journal]\nmax_size = {text}\n").journal.max_size == size
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "1.5", "true", '"big"', '"-1MB"', '"1PB"', '"9999999999GB"']
+)
+def test_a_size_that_is_none_is_an_error_that_shows_how(load, text):
+    with pytest.raises(InvalidRequest, match=r'max_size of cache in .* such as "500MB"'):
+        load(f"[cache]\nmax_size = {text}\n")
+
+
+@pytest.mark.parametrize(
+    "text,seconds", [('"7D"', 7 * 86_400), ('"12h"', 43_200), ("60", 60), ("0", 0), ('"0"', 0)]
+)
+def test_the_journal_keeps_for_a_time(load, text, seconds):
+    assert load(f"[journal]\nkeep = {text}\n").journal.keep == seconds
+
+
+@pytest.mark.parametrize("text", ['"7d"', '"week"', "-1", "true", "nan", '""'])
+def test_a_time_that_is_none_is_an_error_that_shows_how(load, text):
+    with pytest.raises(InvalidRequest, match=r'keep of journal in .* such as "12h"'):
+        load(f"[journal]\nkeep = {text}\n")
+
+
+def test_what_is_kept_has_bounds_by_default(load):
+    settings = load("[cache]\nmax = 1\n")
+    assert settings.cache.max_size == 2_000_000_000
+    assert (settings.journal.keep, settings.journal.max_size) == (7 * 86_400, 256_000_000)
+    assert "no setting 'max'" in settings.warnings[0]
+    with pytest.raises(InvalidRequest, match="must be a table"):
+        load("cache = 5\n")

@@ -414,6 +414,22 @@ async def test_uses_are_remembered_beyond_the_end(path):
     assert rows == [(1_000_000.0,), (1_001_000.0,)]
 
 
+async def test_a_cache_that_is_only_read_remembers_and_deletes(path):
+    now = [1_000_000.0]
+    cache = SqliteCache(path, now=lambda: now[0])
+    await fill(cache, 2)
+    await cache.put(key("short"), "a/b", answer(), 10)
+    await cache.aclose()
+    now[0] += 1000
+    cache = SqliteCache(path, now=lambda: now[0])
+    assert await cache.get(key(0)) is not None
+    assert await cache.get(key("short")) is None
+    await cache.aclose()
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT used FROM entry ORDER BY used").fetchall()
+    assert rows == [(1_000_000.0,), (1_001_000.0,)]
+
+
 async def test_a_hit_writes_nothing(cache, path):
     await fill(cache, 20)
     log = path.with_name("cache.db-wal")

@@ -26,7 +26,7 @@ class Row(NamedTuple):
     help: str
 
 
-ASK, MODELS, DAEMON = "Ask a model", "Models, providers and limits", "The daemon"
+ASK, MODELS, DAEMON = "Ask a model", "Models, providers, limits and cache", "The daemon"
 
 COMMANDS: dict[str, Row] = {
     "generate": Row(ASK, "generate:generate", "Ask a model once and print its answer."),
@@ -35,6 +35,12 @@ COMMANDS: dict[str, Row] = {
     "providers": Row(MODELS, "catalog:providers", "List providers and the keys they need."),
     "limits": Row(MODELS, "limits:limits", "Show what each lane allows and uses now."),
     "limits set": Row(MODELS, "limits:set_limits", "Set limits of a lane while it works."),
+    "cache": Row(MODELS, "cache:overview", "Show how much the generation cache holds."),
+    "cache path": Row(MODELS, "cache:path", "Print the database of the generation cache."),
+    "cache stats": Row(MODELS, "cache:stats", "The same as 'modeld cache'."),
+    "cache list": Row(MODELS, "cache:list_", "List what the cache holds of each model."),
+    "cache clear": Row(MODELS, "cache:clear", "Delete entries of the cache."),
+    "cache prune": Row(MODELS, "cache:prune", "Delete entries that have expired."),
     "pull": Row(MODELS, "pull:pull", "Download the weights of a local model."),
     "start": Row(DAEMON, "lifecycle:start", "Start the daemon, or find the running one."),
     "stop": Row(DAEMON, "lifecycle:stop", "Stop the daemon when its calls have ended."),

@@ -18,6 +18,7 @@ from .large import failure_of
 from .link import OPTIONS
 
 __all__ = [
+    "ask",
     "get_status",
     "list_limits",
     "list_models",
@@ -41,7 +42,7 @@ def get_status() -> daemon_service_pb2.GetStatusResponse | None:
     if endpoint is None:
         return None
     request = daemon_service_pb2.GetStatusRequest()
-    answer: daemon_service_pb2.GetStatusResponse = _ask(
+    answer: daemon_service_pb2.GetStatusResponse = ask(
         endpoint, lambda channel, options: DaemonServiceStub(channel).GetStatus(request, **options)
     )
     return answer
@@ -53,7 +54,7 @@ def shutdown(*, force: bool, new_token: bool) -> bool:
     if endpoint is None:
         return False
     request = daemon_service_pb2.ShutdownRequest(force=force, new_token=new_token)
-    _ask(endpoint, lambda channel, options: DaemonServiceStub(channel).Shutdown(request, **options))
+    ask(endpoint, lambda channel, options: DaemonServiceStub(channel).Shutdown(request, **options))
     return True
 
 
@@ -77,7 +78,7 @@ def list_models(
 def _list_models(
     endpoint: Endpoint, request: model_service_pb2.ListModelsRequest
 ) -> model_service_pb2.ListModelsResponse:
-    answer: model_service_pb2.ListModelsResponse = _ask(
+    answer: model_service_pb2.ListModelsResponse = ask(
         endpoint,
         lambda channel, options: ModelServiceStub(channel).ListModels(request, **options),
         LIST_SECONDS if request.ask_server else SECONDS,
@@ -88,7 +89,7 @@ def _list_models(
 def list_providers() -> model_service_pb2.ListProvidersResponse:
     """Providers of the daemon."""
     request = model_service_pb2.ListProvidersRequest()
-    answer: model_service_pb2.ListProvidersResponse = _ask(
+    answer: model_service_pb2.ListProvidersResponse = ask(
         find_or_start(),
         lambda channel, options: ModelServiceStub(channel).ListProviders(request, **options),
     )
@@ -101,7 +102,7 @@ def list_limits() -> limit_service_pb2.ListLimitsResponse | None:
     if endpoint is None:
         return None
     request = limit_service_pb2.ListLimitsRequest()
-    answer: limit_service_pb2.ListLimitsResponse = _ask(
+    answer: limit_service_pb2.ListLimitsResponse = ask(
         endpoint, lambda channel, options: LimitServiceStub(channel).ListLimits(request, **options)
     )
     return answer
@@ -119,7 +120,7 @@ def set_limits(lane: str, **limits: float | None) -> limit_service_pb2.SetLimits
     endpoint = find()
     if endpoint is None:
         return None
-    answer: limit_service_pb2.SetLimitsResponse = _ask(
+    answer: limit_service_pb2.SetLimitsResponse = ask(
         endpoint, lambda channel, options: LimitServiceStub(channel).SetLimits(request, **options)
     )
     return answer
@@ -145,11 +146,12 @@ def watch_limits(interval: float | None) -> Iterator[limit_service_pb2.WatchLimi
             raise failure_from_proto(failure_of(error)) from None
 
 
-def _ask(
+def ask(
     endpoint: Endpoint,
     call: Callable[[grpc.Channel, dict[str, object]], T],
     seconds: float = SECONDS,
 ) -> T:
+    """The answer of one call over a short connection; its failure as the error of the house."""
     metadata = (("authorization", f"Bearer {endpoint.token}"),)
     with grpc.insecure_channel(endpoint.target, options=OPTIONS) as channel:
         try:

@@ -132,6 +132,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
         Pipeline(flights, clients, lanes, Cache(cache), Journal(journal)),
         Sessions(resolver, clients),
         source,
+        cache=cache,
         token=life.generation.token,
         identity=Identity(life.generation.name, life.settings.idle_timeout, _resident_bytes),
         stop=life.stop,

@@ -43,7 +43,7 @@ Work: TypeAlias = Callable[[sqlite3.Connection, Sequence[A]], Iterable[B]]
 BOUND_SECONDS = 1.0
 """Longest time that a call waits for a disk; then it goes on as if there were no store."""
 RETRY_SECONDS = 5.0
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
 _GROUP = 512
 """Most jobs of one transaction."""
 
@@ -138,8 +138,9 @@ class Database:
 
     async def aclose(self, last: Work[None, None] | None = None) -> None:
         """Does what was asked for, `last` too, writes the log back into the file, closes it."""
+        used = self._reader.running or self._writer.running
         await self._reader.aclose()
-        if last is not None and self._writer.running:
+        if last is not None and used:
             self.post(last, None, None)
         await self._writer.aclose()
 
@@ -177,6 +178,7 @@ class _Worker:
         self._retry_at = 0.0
         self._queue: queue.SimpleQueue[AnyJob | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: sqlite3.Connection | None = None
@@ -191,16 +193,19 @@ class _Worker:
         """Takes a job; False when the worker is closed."""
         if self._closed:
             return False
-        if self._thread is None:
-            if loop is None:
-                return False  # Only a call starts a thread.
+        if loop is not None:
             self._loop = loop
+        with self._starting:  # the reader may post while the loop submits
+            self._start()
+        self._queue.put(job)
+        return True
+
+    def _start(self) -> None:
+        if self._thread is None:
             name = "modeld-writer" if self._writes else "modeld-reader"
             # A daemon thread: a loop that ended without `aclose` must not hold up the process.
             self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()
-        self._queue.put(job)
-        return True
 
     async def aclose(self) -> None:
         thread, closed = self._thread, self._closed
@@ -225,9 +230,10 @@ class _Worker:
                     jobs.append(job)
             if jobs:
                 self._do(jobs)
-                assert self._loop is not None
-                with contextlib.suppress(RuntimeError):  # the loop has ended
-                    self._loop.call_soon_threadsafe(_complete, jobs)
+                loop = self._loop  # None before the first job that somebody waits for
+                if loop is not None and any(job.future is not None for job in jobs):
+                    with contextlib.suppress(RuntimeError):  # the loop has ended
+                        loop.call_soon_threadsafe(_complete, jobs)
         self._disconnect()
 
     def _do(self, jobs: list[AnyJob]) -> None:
