@@ -95,9 +95,15 @@ class Model:
             "a Model cannot be pickled, since it may hold a key; call get_model() where it is used"
         )
 
-    def with_role(self, role: str, config: GenerateConfig | None = None) -> Model:
-        """A copy under a role; what this model's own config says wins over `config`."""
+    def with_role(
+        self,
+        role: str,
+        config: GenerateConfig | None = None,
+        override: GenerateConfig | None = None,
+    ) -> Model:
+        """A copy under a role. This model's own config wins over `config`, `override` over it."""
         merged = self.config if config is None else config.merge(self.config)
+        merged = merged if override is None else merged.merge(override)
         return Model(replace(self._spec, config=merged), role, self._scripted)
 
     async def generate(
