@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .api import get_model
     from .evals.eval_set import eval_retry, eval_set
     from .evals.reducers import Epochs
-    from .evals.run import eval, eval_async
+    from .evals.run import eval, eval_async  # noqa: A004
     from .evals.task import Task, task, task_with
     from .handle import Model
     from .media import materialize_media, materialize_media_sync

@@ -247,9 +247,7 @@ class Model:
         async def ask(messages: list[ChatMessage]) -> ModelOutput:
             return await self.generate(messages, tools, None, config, cache, on_stream=on_stream)
 
-        made: tuple[list[ChatMessage], ModelOutput] = await loop(
-            _messages(input), tools, ask, most
-        )
+        made: tuple[list[ChatMessage], ModelOutput] = await loop(_messages(input), tools, ask, most)
         return made
 
     async def _events(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:

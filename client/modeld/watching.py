@@ -12,10 +12,19 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .handle import Model
     from .types import GenerateConfig, GenerateInput, ModelOutput
 
-__all__ = ["Note", "Watcher", "watched", "watcher"]
+__all__ = ["Called", "Note", "Watcher", "watched", "watcher"]
+
+
+class Called(Protocol):
+    """The model that is called; its text is its full name."""
+
+    role: str | None
+
+    @property
+    def config(self) -> GenerateConfig:
+        """How it generates, under what each call says."""
 
 
 class Note(Protocol):
@@ -34,10 +43,10 @@ class Watcher(Protocol):
     epoch: int | None
     """Which repetition of the sample runs; part of the key of caches that are per epoch."""
 
-    def config_for(self, model: Model, asked: GenerateConfig) -> GenerateConfig:
+    def config_for(self, model: Called, asked: GenerateConfig) -> GenerateConfig:
         """The config of a call: what the task says, under what the call says."""
 
-    def begin(self, model: Model, asked: GenerateInput) -> Note:
+    def begin(self, model: Called, asked: GenerateInput) -> Note:
         """A call begins. May raise, such as for a limit that is reached."""
 
 
@@ -45,7 +54,7 @@ watcher: ContextVar[Watcher | None] = ContextVar("modeld_watcher", default=None)
 
 
 @contextmanager
-def watched(model: Model, asked: GenerateInput) -> Iterator[list[ModelOutput]]:
+def watched(model: Called, asked: GenerateInput) -> Iterator[list[ModelOutput]]:
     """Tells the watcher of a call; the answer is put into the list that this gives."""
     found = watcher.get()
     answers: list[ModelOutput] = []

@@ -40,7 +40,7 @@ class Choices(Sequence[Choice]):
     """The answers in the order in which the model sees them."""
 
     def __init__(self, choices: Sequence[str | Choice]) -> None:
-        self._choices = [
+        self._choices: list[Choice] = [
             choice if isinstance(choice, Choice) else Choice(choice, None, index)
             for index, choice in enumerate(choices)
         ]
@@ -67,7 +67,8 @@ class Choices(Sequence[Choice]):
 
     def unshuffled(self) -> Choices:
         """In the order of the dataset."""
-        return Choices(sorted(self._choices, key=lambda choice: choice.original_position))
+        ordered: list[Choice] = sorted(self._choices, key=_position)
+        return Choices(ordered)
 
     def prompt(self, question: str, template: str) -> str:
         """The question with its choices."""
@@ -80,3 +81,7 @@ class Choices(Sequence[Choice]):
     def options(self) -> str:
         """The choices as lines "A) …"."""
         return "\n".join(f"{answer_character(i)}) {c.value}" for i, c in enumerate(self))
+
+
+def _position(choice: Choice) -> int:
+    return choice.original_position

@@ -290,4 +290,3 @@ def _options_of(log: EvalLog) -> dict[str, Any]:
         "config": log.plan.config,
     }
     return given
-

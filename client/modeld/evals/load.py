@@ -99,7 +99,9 @@ def task_files(folder: Path) -> list[Path]:
     """Python files below a folder that have functions with @task."""
     found = []
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if f not in _SKIPPED and not f.startswith((".", "_")))
+        folders[:] = sorted(
+            f for f in folders if f not in _SKIPPED and not f.startswith((".", "_"))
+        )
         for name in sorted(files):
             path = Path(root) / name
             if path.suffix == ".py" and _has_task(path):

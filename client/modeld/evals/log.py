@@ -275,7 +275,9 @@ class EvalLog(Value):
             return self.samples
 
     def __repr__(self) -> str:
-        return f"EvalLog({self.eval.task!r}, {self.eval.model!r}, {self.status!r}, {self.location!r})"
+        return (
+            f"EvalLog({self.eval.task!r}, {self.eval.model!r}, {self.status!r}, {self.location!r})"
+        )
 
     def header(self) -> JsonObject:
         """JSON shape of all but the samples."""

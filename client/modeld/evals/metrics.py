@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeAlias, cast, overload
 
 from .registry import Registered, arguments, tag
-from .score import SampleScore, ValueToFloat, value_to_float
+from .score import NUMBER, SampleScore, ValueToFloat
 
 P = ParamSpec("P")
 
@@ -56,31 +56,31 @@ def _mean(numbers: list[float]) -> float:
 
 
 @metric
-def accuracy(to_float: ValueToFloat = value_to_float()) -> Metric:
+def accuracy(to_float: ValueToFloat = NUMBER) -> Metric:
     """The share of right answers."""
     return lambda scores: _mean(_numbers(scores, to_float))
 
 
 @metric
-def mean(to_float: ValueToFloat = value_to_float()) -> Metric:
+def mean(to_float: ValueToFloat = NUMBER) -> Metric:
     """The mean of the values."""
     return lambda scores: _mean(_numbers(scores, to_float))
 
 
 @metric
-def var(to_float: ValueToFloat = value_to_float()) -> Metric:
+def var(to_float: ValueToFloat = NUMBER) -> Metric:
     """The sample variance of the values; 0 for fewer than two."""
     return lambda scores: _variance(_numbers(scores, to_float))
 
 
 @metric
-def std(to_float: ValueToFloat = value_to_float()) -> Metric:
+def std(to_float: ValueToFloat = NUMBER) -> Metric:
     """The sample standard deviation of the values; 0 for fewer than two."""
     return lambda scores: math.sqrt(_variance(_numbers(scores, to_float)))
 
 
 @metric
-def stderr(to_float: ValueToFloat = value_to_float(), cluster: str | None = None) -> Metric:
+def stderr(to_float: ValueToFloat = NUMBER, cluster: str | None = None) -> Metric:
     """The standard error of the mean, by the central limit theorem; 0 for fewer than two.
 
     Args:

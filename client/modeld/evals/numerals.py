@@ -39,7 +39,9 @@ def normal_number(text: str, trim: bool = True) -> str:
 
 
 def _typographic(text: str) -> float:
-    found = re.fullmatch(r"([+\u2212-]?)(\d*(?:\.\d+)?)([\u00bc-\u00be\u2150-\u215e]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)", text)
+    found = re.fullmatch(
+        r"([+\u2212-]?)(\d*(?:\.\d+)?)([\u00bc-\u00be\u2150-\u215e]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)", text
+    )
     if not found or not (found[2] or found[3]):
         raise ValueError(text)
     number = float(found[2] or 0)

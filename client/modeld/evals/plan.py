@@ -141,6 +141,8 @@ def _definitions(metrics: Sequence[Any] | Mapping[str, Any]) -> Any:
     return [
         _definitions(one)
         if isinstance(one, Mapping)
-        else EvalMetricDefinition(name_of(one), (registered(one) or Registered("metric", "")).params)
+        else EvalMetricDefinition(
+            name_of(one), (registered(one) or Registered("metric", "")).params
+        )
         for one in metrics
     ]

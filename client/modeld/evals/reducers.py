@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeAlias, cast, overload
 
 from ..errors import InvalidRequest
 from .registry import Registered, arguments, name_of, registered, tag
-from .score import Score, ValueToFloat, is_unscored, value_to_float
+from .score import NUMBER, Score, ValueToFloat, is_unscored
 
 P = ParamSpec("P")
 
@@ -32,7 +32,7 @@ class Epochs:
     """
 
     def __init__(self, epochs: int, reducer: Reducers | None = None) -> None:
-        if not isinstance(epochs, int) or epochs < 1:
+        if epochs < 1:
             raise InvalidRequest(f"epochs must be a whole number from 1 (got {epochs!r})")
         self.epochs = epochs
         self.reducer = None if reducer is None else create_reducers(reducer)
@@ -96,13 +96,13 @@ def log_name(reducer: ScoreReducer) -> str:
 
 
 @score_reducer(name="mean")
-def mean_score(value_to_float: ValueToFloat = value_to_float()) -> ScoreReducer:
+def mean_score(value_to_float: ValueToFloat = NUMBER) -> ScoreReducer:
     """The mean."""
     return _over_numbers(value_to_float, lambda numbers, _: statistics.mean(numbers))
 
 
 @score_reducer(name="median")
-def median_score(value_to_float: ValueToFloat = value_to_float()) -> ScoreReducer:
+def median_score(value_to_float: ValueToFloat = NUMBER) -> ScoreReducer:
     """The median."""
     return _over_numbers(value_to_float, lambda numbers, _: statistics.median(numbers))
 
@@ -125,15 +125,13 @@ def majority_score() -> ScoreReducer:
 
 
 @score_reducer(name="max")
-def max_score(value_to_float: ValueToFloat = value_to_float()) -> ScoreReducer:
+def max_score(value_to_float: ValueToFloat = NUMBER) -> ScoreReducer:
     """The largest value."""
     return _over(lambda values, _: max(values, key=value_to_float))
 
 
 @score_reducer
-def at_least(
-    k: int, value: float = 1.0, value_to_float: ValueToFloat = value_to_float()
-) -> ScoreReducer:
+def at_least(k: int, value: float = 1.0, value_to_float: ValueToFloat = NUMBER) -> ScoreReducer:
     """1 if at least `k` scores reach `value`, else 0."""
     return _over_numbers(
         value_to_float, lambda numbers, _: int(sum(n >= value for n in numbers) >= k)
@@ -141,9 +139,7 @@ def at_least(
 
 
 @score_reducer
-def pass_at(
-    k: int, value: float = 1.0, value_to_float: ValueToFloat = value_to_float()
-) -> ScoreReducer:
+def pass_at(k: int, value: float = 1.0, value_to_float: ValueToFloat = NUMBER) -> ScoreReducer:
     """Probability that one of `k` tries is right (https://arxiv.org/pdf/2107.03374)."""
 
     def chance(numbers: list[float], _size: int) -> float:
@@ -154,9 +150,7 @@ def pass_at(
 
 
 @score_reducer
-def pass_k(
-    k: int, value: float = 1.0, value_to_float: ValueToFloat = value_to_float()
-) -> ScoreReducer:
+def pass_k(k: int, value: float = 1.0, value_to_float: ValueToFloat = NUMBER) -> ScoreReducer:
     """Probability that all of `k` tries are right (https://arxiv.org/pdf/2406.12045)."""
 
     def chance(numbers: list[float], _size: int) -> float:

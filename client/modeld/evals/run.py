@@ -19,7 +19,14 @@ from .progress import Board
 from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
 from .task_run import TaskRun
 
-_UNUSED = ("log_level", "log_level_transcript", "trace", "log_model_api", "log_samples", "log_images")
+_UNUSED = (
+    "log_level",
+    "log_level_transcript",
+    "trace",
+    "log_model_api",
+    "log_samples",
+    "log_images",
+)
 
 
 def eval(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -140,8 +139,9 @@ class SampleRun:
     async def _solve(self, state: TaskState, record: EvalSample) -> TaskState:
         """The solvers in their order. A limit ends them, and the answer so far is scored."""
         state.message_limit, state.token_limit = self._limits.messages, self._limits.tokens
+        clock = asyncio.timeout(self._limits.seconds)
         try:
-            async with asyncio.timeout(self._limits.seconds) as clock:
+            async with clock:
                 return await Chain(self._steps)(state, self._generate)
         except LimitExceeded as reached:
             record.limit = EvalSampleLimit(reached.kind, reached.limit)
@@ -165,11 +165,11 @@ class SampleRun:
                 state.messages, state.tools, choice, given, cache
             )
             state.messages.append(state.output.message)
-            if state.completed or tool_calls == "none":
+            if _is_over(state) or tool_calls == "none":
                 return state
             answers = await execute_tools(state.messages, state.tools, most)
             state.messages.extend(answers)
-            if not answers or state.completed or tool_calls == "single":
+            if not answers or _is_over(state) or tool_calls == "single":
                 return state
             if isinstance(choice, ToolFunction):
                 choice = "auto"  # or the same tool would be forced for ever
@@ -200,6 +200,10 @@ class SampleRun:
             record.error = record.error or eval_error(raised)
 
 
+def _is_over(state: TaskState) -> bool:
+    return state.completed
+
+
 def _complete(
     record: EvalSample, sample: Sample, state: TaskState | None, transcript: Transcript
 ) -> None:
@@ -224,5 +228,3 @@ def eval_error(error: BaseException) -> EvalError:
 def now() -> str:
     """The time as logs have it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-

@@ -124,6 +124,10 @@ def value_to_float(
     return number
 
 
+NUMBER = value_to_float()
+"""What metrics and reducers take unless they are told otherwise."""
+
+
 def is_unscored(value: object) -> bool:
     """Whether the value says that there is no score."""
     return value is None or (isinstance(value, float) and math.isnan(value))

@@ -116,9 +116,7 @@ def generate(tool_calls: ToolCalls = "loop", **config: Any) -> Solver:
 
 
 @solver
-def use_tools(
-    *tools: Any, tool_choice: ToolChoice | None = "auto", append: bool = False
-) -> Solver:
+def use_tools(*tools: Any, tool_choice: ToolChoice | None = "auto", append: bool = False) -> Solver:
     """Gives the model tools: functions that `@tool` made, or `ToolDef`, or lists of these.
 
     Args:
@@ -126,7 +124,9 @@ def use_tools(
         tool_choice: Which of them must be called; None leaves it as it is.
         append: Whether those that are there already stay.
     """
-    many = [one for given in tools for one in (given if isinstance(given, (list, tuple)) else [given])]
+    many = [
+        one for given in tools for one in (given if isinstance(given, (list, tuple)) else [given])
+    ]
     made = [one.as_tool() if isinstance(one, ToolDef) else one for one in many]
     for one in made:
         ToolDef(one)  # what cannot be described is an error here and not in the first sample

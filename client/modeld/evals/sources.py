@@ -50,14 +50,14 @@ def csv_dataset(
     """
 
     def records(file: TextIO) -> Iterator[tuple[str, JsonObject]]:
-        named = {} if delimiter is None else {"delimiter": delimiter}
-        reader = csv.DictReader(file, fieldnames=fieldnames, dialect=dialect, **named)  # type: ignore[arg-type]
+        between = delimiter or csv.get_dialect(dialect).delimiter
+        reader = csv.DictReader(file, fieldnames, dialect=dialect, delimiter=between)
         for row in reader:
             place = f"{csv_file} line {reader.line_num}"
             columns = len(reader.fieldnames or [])
             if None in row or None in row.values():
                 found = sum(value is not None for key, value in row.items() if key is not None)
-                found += len(row.get(None) or [])  # type: ignore[call-overload]
+                found += len(row.get(None) or [])
                 raise InvalidRequest(f"{place} has {found} fields, the header has {columns}.")
             if any(value.strip() for value in row.values()):
                 yield place, dict(row)

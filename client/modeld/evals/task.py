@@ -11,10 +11,10 @@ from typing import Any, ParamSpec, TypeAlias, cast, overload
 
 from ..errors import InvalidRequest
 from ..handle import Model
-from ..types import GenerateConfig, JsonObject
+from ..types import GenerateConfig, JsonObject, ModelConfig
 from .dataset import Dataset, as_dataset
-from .registry import Registered, arguments, registered, tag
 from .reducers import Epochs
+from .registry import Registered, arguments, registered, tag
 from .sample import Sample
 from .scorer import Metrics, Scorer, is_async
 from .solver import Solver, generate, unrolled
@@ -22,7 +22,8 @@ from .state import TaskState
 
 P = ParamSpec("P")
 
-RoleModels: TypeAlias = Mapping[str, str | Model | Sequence[str | Model]]
+RoleModel: TypeAlias = str | Model | ModelConfig
+RoleModels: TypeAlias = Mapping[str, RoleModel | Sequence[RoleModel]]
 Cleanup: TypeAlias = Callable[[TaskState], Any]
 
 

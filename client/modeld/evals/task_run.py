@@ -228,5 +228,3 @@ def _file_name(log: EvalLog) -> str:
     created = re.sub(r"[:+]", "-", log.eval.created)
     task = re.sub(r"[^A-Za-z0-9.-]+", "-", log.eval.task)
     return f"{created}_{task}_{log.eval.task_id}.json"
-
-

@@ -26,7 +26,7 @@ class _Lenient(Formatter):
         self._params = params
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
-        first = field_name.split(".", 1)[0].split("[")[0]
+        first = field_name.split(".", 1)[0].split("[", maxsplit=1)[0]
         if self._params.get(first) is None:
             return "{" + field_name + "}", field_name
         try:

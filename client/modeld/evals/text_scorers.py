@@ -19,9 +19,7 @@ Location = Literal["begin", "end", "any", "exact"]
 
 
 @scorer(metrics=[accuracy(), stderr()])
-def match(
-    location: Location = "end", *, ignore_case: bool = True, numeric: bool = False
-) -> Scorer:
+def match(location: Location = "end", *, ignore_case: bool = True, numeric: bool = False) -> Scorer:
     """Whether the answer begins with, ends with, has or is the target.
 
     Args:
@@ -140,9 +138,11 @@ class AnswerPattern:
 @scorer(metrics=[accuracy(), stderr()])
 def answer(pattern: Literal["letter", "word", "line"]) -> Scorer:
     """Whether the letter, word or line behind the last "ANSWER:" is the target."""
-    return _pattern({"letter": AnswerPattern.LETTER, "word": AnswerPattern.WORD}.get(
-        pattern, AnswerPattern.LINE
-    ))
+    return _pattern(
+        {"letter": AnswerPattern.LETTER, "word": AnswerPattern.WORD}.get(
+            pattern, AnswerPattern.LINE
+        )
+    )
 
 
 _pattern = pattern

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from ..errors import redact
 from ..handle import Model
 from ..types import GenerateConfig, GenerateInput, ModelEvent, ModelOutput, ModelUsage
+from ..watching import Called
 from .limits import LimitExceeded
 from .progress import TaskProgress
 
@@ -63,7 +64,7 @@ class Transcript:
         self._progress = progress
         self._began = time.monotonic()
 
-    def config_for(self, model: Model, asked: GenerateConfig) -> GenerateConfig:
+    def config_for(self, model: Called, asked: GenerateConfig) -> GenerateConfig:
         """The task's config for its own model; of the others only how to reach them."""
         if model is self._active:
             return self._config.merge(asked)
@@ -73,7 +74,7 @@ class Transcript:
             shared = replace(shared, fail_on_refusal=refusal)
         return shared.merge(asked)
 
-    def begin(self, model: Model, asked: GenerateInput) -> CallNote:
+    def begin(self, model: Called, asked: GenerateInput) -> CallNote:
         """A call begins, unless the sample's tokens are spent or its messages too many."""
         self.check_tokens()
         if self.message_limit is not None and len(asked.input) >= self.message_limit:

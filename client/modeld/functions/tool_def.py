@@ -60,8 +60,8 @@ class ToolDef:
             raise ValueError(f"A tool is a function, not {tool!r:.80}")
         known: ToolDef | None = getattr(tool, _MARK, None)
         self.tool = tool
-        self.name = name or (known.name if known else _name_of(tool))
-        self.description = description or (
+        self.name: str = name or (known.name if known else _name_of(tool))
+        self.description: str = description or (
             known.description if known else read_docstring(tool).description
         )
         if isinstance(parameters, ToolParams):
@@ -69,8 +69,10 @@ class ToolDef:
         else:
             self.parameters = deepcopy(known.parameters) if known else read_parameters(tool)
             _describe(self.parameters, parameters or {})
-        self.options = options or (known.options if known else None)
-        self.max_output = max_output if max_output is not None or not known else known.max_output
+        self.options: dict[str, object] | None = options or (known.options if known else None)
+        self.max_output: int | None = (
+            max_output if max_output is not None or not known else known.max_output
+        )
 
     def info(self) -> ToolInfo:
         """What the model is told."""
