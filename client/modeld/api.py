@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, cast
 
 from . import types  # its names load when they are first used
 from .environment import Environment
@@ -134,8 +134,6 @@ def _made(
                 raise InvalidRequest("custom_outputs must be a list, an iterator or a function")
             scripted = ScriptedModel(cast("Script", outputs), config)
             return Model(ModelSpec(name, config=config), role, scripted)
-    if name == "none/none":
-        return Model(ModelSpec(name, config=config), role, ScriptedModel(_no_model, config))
     for what, value in (("base_url", base_url), ("api_key", api_key)):
         if value is not None and not isinstance(value, str):
             raise InvalidRequest(f"{what} must be text, not {type(value).__name__}")
@@ -154,14 +152,6 @@ def _made(
         equals.remove(opened)
         opened.close()
     return first
-
-
-def _no_model(*_asked: object) -> NoReturn:
-    """What stands for "no model" answers nothing."""
-    raise PrerequisiteError(
-        "No model specified: this evaluation runs without one, and asked it all the same. Name "
-        "one with --model, or use get_model() with a name or a role."
-    )
 
 
 def _with_key(models: list[Model], api_key: str | None) -> Model | None:
