@@ -237,9 +237,10 @@ async def run_retries(
     for log in logs:
         given = {**_options_of(log), **options}
         given["log_dir"] = log_dir or str(Path(log.location).parent)
+        tasks = _tasks_of(log)
         model = given.pop("model") if "model" in given else _model_of(log)
         read = read_options(given)
-        (resolved,) = resolve(_tasks_of(log), model, read)
+        (resolved,) = resolve(tasks, model, read)
         task_id, finished = log.eval.task_id, finished_samples([log])
         run = TaskRun(resolved, read, board, new_id(), task_id, finished)
         out += await run_tasks([run], ready_folder(read), 1)

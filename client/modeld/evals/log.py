@@ -71,20 +71,13 @@ class EvalDataset(Value):
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class EvalMetricDefinition(Value):
-    """A metric of a scorer."""
-
-    name: str
-    options: JsonObject | None = None
-
-
-@dataclass(slots=True, eq=False, repr=False)
 class EvalScorer(Value):
     """A scorer of a task."""
 
     name: str
     options: JsonObject | None = None
-    metrics: list[Any] | JsonObject | None = None
+    metrics: list[JsonObject] | JsonObject | None = None
+    """Name and options of each; by key where the scores are mappings."""
     metadata: JsonObject | None = None
 
 

@@ -16,7 +16,6 @@ from .log import (
     EvalConfig,
     EvalDataset,
     EvalLog,
-    EvalMetricDefinition,
     EvalPlan,
     EvalPlanStep,
     EvalScorer,
@@ -28,6 +27,7 @@ from .registry import Registered, name_of, registered
 from .resolve import Resolved
 from .scorer import Scorer, metrics_of
 
+_NOBODY = Registered("metric", "")
 _SECRET = re.compile(r"(?i)(api[-_]?key|token|secret|password|credential|^aws_)")
 
 
@@ -141,8 +141,6 @@ def _definitions(metrics: Sequence[Any] | Mapping[str, Any]) -> Any:
     return [
         _definitions(one)
         if isinstance(one, Mapping)
-        else EvalMetricDefinition(
-            name_of(one), (registered(one) or Registered("metric", "")).params
-        )
+        else {"name": name_of(one), "options": (registered(one) or _NOBODY).params}
         for one in metrics
     ]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from ..functions import ToolDef, is_tool
 from ..types import JsonObject
 from ..types.jsonable import jsonable
 
@@ -73,10 +74,15 @@ def _by_name(bound: inspect.BoundArguments) -> JsonObject:
     return out
 
 
-def _json(value: object) -> object:
+def _json(value: Any) -> object:
     """As a log keeps it: functions by their names, what is no JSON as null."""
     if isinstance(value, (list, tuple)):
         return [_json(item) for item in value]
+    found = registered(value)
+    if found is not None:
+        return {"type": found.kind, "name": found.name, "params": found.passed}
+    if is_tool(value):
+        return {"type": "tool", "name": ToolDef(value).name, "params": {}}
     if callable(value) and not isinstance(value, type):
         return name_of(value)
     return jsonable(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -75,7 +76,7 @@ class TaskRun:
         stats = self.log.stats
         stats.started_at = now()
         self._board.tasks.append(self._progress)
-        writer = LogWriter(self.log, log_dir / _file_name(self.log))
+        writer = LogWriter(self.log, _free_path(self.log, log_dir))
         cancelled: asyncio.CancelledError | None = None
         try:
             await self._run_samples(writer)
@@ -224,7 +225,15 @@ def _selected(
     return samples if options.limit is None else samples[options.limit[0] : options.limit[1]]
 
 
-def _file_name(log: EvalLog) -> str:
-    created = re.sub(r"[:+]", "-", log.eval.created)
+def _free_path(log: EvalLog, folder: Path) -> Path:
+    """Names have whole seconds, and order the tries of a task: a second try within the same
+    second is dated a second later.
+    """
     task = re.sub(r"[^A-Za-z0-9.-]+", "-", log.eval.task)
-    return f"{created}_{task}_{log.eval.task_id}.json"
+    while True:
+        created = re.sub(r"[:+]", "-", log.eval.created)
+        path = folder / f"{created}_{task}_{log.eval.task_id}.json"
+        if not path.exists():
+            return path
+        later = datetime.fromisoformat(log.eval.created) + timedelta(seconds=1)
+        log.eval.created = later.isoformat(timespec="seconds")

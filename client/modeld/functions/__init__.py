@@ -2,7 +2,7 @@
 
 from .docstring import Docstring, read_docstring
 from .execute import execute_tools, run_loop, tool_infos
-from .tool_def import Tool, ToolDef, ToolError, ToolParsingError, tool
+from .tool_def import Tool, ToolDef, ToolError, ToolParsingError, is_tool, tool
 
 __all__ = [
     "Docstring",
@@ -11,6 +11,7 @@ __all__ = [
     "ToolError",
     "ToolParsingError",
     "execute_tools",
+    "is_tool",
     "read_docstring",
     "run_loop",
     "tool",

@@ -126,6 +126,11 @@ def tool(
     return mark if func is None else mark(func)
 
 
+def is_tool(function: object) -> bool:
+    """Whether `@tool` or a `ToolDef` made it."""
+    return isinstance(getattr(function, _MARK, None), ToolDef)
+
+
 def read_parameters(function: Callable[..., object]) -> ToolParams:
     """The schema of a function's arguments, from its annotations and docstring."""
     described = read_docstring(function).arguments
