@@ -118,8 +118,11 @@ def _models(model: Models | NotGiven, options: EvalOptions) -> Iterator[Model]:
             continue
         if not isinstance(one, str):
             raise InvalidRequest(f"model must be a name or a Model, not {one!r:.80}")
-        args = {} if one in ("none", "none/none") else dict(options.model_args)
-        yield get_model(one, config=options.config, base_url=_base_url(options), **args)
+        if one in ("none", "none/none"):
+            yield get_model("none")
+        else:
+            at = _base_url(options)
+            yield get_model(one, config=options.config, base_url=at, **dict(options.model_args))
 
 
 def _base_url(options: EvalOptions) -> str | None:
