@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--model-role",
         "roles",
         multiple=True,
+        envvar="INSPECT_EVAL_MODEL_ROLE",
         metavar="ROLE=MODEL",
         help="Model of a role, such as grader=openai/gpt-4o; several with commas, or a mapping "
         '"{model: openai/gpt-4o, temperature: 0}". May be repeated.',
@@ -114,6 +116,8 @@ def eval_options(command: F) -> F:
 def _read(values: dict[str, Any], choice: ModelChoice) -> EvalOptions:
     config: GenerateConfig = values.pop("config")
     args = _pairs((), values.pop("model_config"))
+    if not choice.args:  # as the reference: options replace the variable as a whole
+        args |= _pairs(tuple(os.environ.get("INSPECT_EVAL_MODEL_ARGS", "").split()), None)
     tags = values.pop("tags")
     return EvalOptions(
         model_base_url=values.pop("model_base_url") or choice.base_url,

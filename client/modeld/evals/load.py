@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -19,6 +20,7 @@ from .task import KNOWN_TASKS, Task, called
 OneTask: TypeAlias = "str | Path | Task | Callable[..., Task]"
 Tasks: TypeAlias = "OneTask | Sequence[OneTask] | None"
 
+_ONE_AT_A_TIME = threading.RLock()
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 
 
@@ -164,14 +166,17 @@ def _place(error: BaseException, path: Path) -> str:
 
 @contextlib.contextmanager
 def _in_folder(folder: Path) -> Iterator[None]:
-    """Files that a task file names are those beside it."""
-    before = Path.cwd()
-    inside = str(folder.resolve())
-    sys.path.insert(0, inside)
-    os.chdir(inside)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-        with contextlib.suppress(ValueError):
-            sys.path.remove(inside)
+    """Files that a task file names are those beside it. The working folder is that of the whole
+    process, so threads that evaluate files take turns here.
+    """
+    with _ONE_AT_A_TIME:
+        before = Path.cwd()
+        inside = str(folder.resolve())
+        sys.path.insert(0, inside)
+        os.chdir(inside)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+            with contextlib.suppress(ValueError):
+                sys.path.remove(inside)
