@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import errors
     from .api import get_model
+    from .evals.eval_set import eval_retry, eval_set
+    from .evals.reducers import Epochs
+    from .evals.run import eval, eval_async  # noqa: A004
+    from .evals.task import Task, task, task_with
     from .handle import Model
     from .media import materialize_media, materialize_media_sync
     from .roles import model_roles
@@ -64,7 +68,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "Epochs": "evals.reducers",
+    "Task": "evals.task",
     "errors": "errors",
+    "eval": "evals.run",
+    "eval_async": "evals.run",
+    "eval_retry": "evals.eval_set",
+    "eval_set": "evals.eval_set",
+    "task": "evals.task",
+    "task_with": "evals.task",
     "get_model": "api",
     "Model": "handle",
     "materialize_media": "media",
@@ -73,7 +85,9 @@ _ROOMS = {
 }
 """Room of each public name that does not live in `types`."""
 
-_FACES = ("cache", "daemon", "model", "tool", "util")
+_FACES = (
+    "cache", "daemon", "dataset", "log", "model", "scorer", "solver", "tool", "util",
+)  # fmt: skip
 """Modules that are attributes of the package even before somebody imports them."""
 
 __all__ = [
@@ -96,6 +110,7 @@ __all__ = [
     "ContentText",
     "ContentToolUse",
     "ContentVideo",
+    "Epochs",
     "GenerateConfig",
     "JSONSchema",
     "Logprob",
@@ -110,6 +125,7 @@ __all__ = [
     "StopDetails",
     "StopReason",
     "StreamEvent",
+    "Task",
     "ToolCall",
     "ToolCallContent",
     "ToolCallError",
@@ -120,11 +136,17 @@ __all__ = [
     "ToolParams",
     "TopLogprob",
     "errors",
+    "eval",
+    "eval_async",
+    "eval_retry",
+    "eval_set",
     "get_model",
     "json_schema",
     "materialize_media",
     "materialize_media_sync",
     "model_roles",
+    "task",
+    "task_with",
 ]
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 from . import types  # its names load when they are first used, so that importing costs little
 from .errors import InvalidRequest
 from .spec import ModelSpec
+from .watching import watched, watcher
 
 if TYPE_CHECKING:
+    from .functions import ToolDef
     from .mock import ScriptedModel
     from .rpc import Ask, RemoteModel
     from .types import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         ToolInfo,
     )
 
+    AnyTool: TypeAlias = ToolInfo | ToolDef | Callable[..., Any]
     Input: TypeAlias = str | Sequence[ChatMessage]
     StreamHandler: TypeAlias = Callable[[StreamEvent], Awaitable[None] | None]
 
@@ -92,15 +95,21 @@ class Model:
             "a Model cannot be pickled, since it may hold a key; call get_model() where it is used"
         )
 
-    def with_role(self, role: str, config: GenerateConfig | None = None) -> Model:
-        """A copy under a role; what this model's own config says wins over `config`."""
+    def with_role(
+        self,
+        role: str,
+        config: GenerateConfig | None = None,
+        override: GenerateConfig | None = None,
+    ) -> Model:
+        """A copy under a role. This model's own config wins over `config`, `override` over it."""
         merged = self.config if config is None else config.merge(self.config)
+        merged = merged if override is None else merged.merge(override)
         return Model(replace(self._spec, config=merged), role, self._scripted)
 
     async def generate(
         self,
         input: Input,
-        tools: Sequence[ToolInfo] = (),
+        tools: Sequence[AnyTool] = (),
         tool_choice: ToolChoice | None = None,
         config: GenerateConfig | None = None,
         cache: bool | str | CachePolicy | None = None,
@@ -129,8 +138,9 @@ class Model:
         ask = self._ask(input, tools, tool_choice, config, cache, request_id, priority)
         if on_stream is None and self._scripted is None:
             rpc = _rpc()
-            output: ModelOutput = await rpc.generate(rpc.hub(), self._opened(), ask)
-            return output
+            with watched(self, ask.input) as answers:
+                answers.append(await rpc.generate(rpc.hub(), self._opened(), ask))
+            return answers[0]
         async with aclosing(self._events(ask)) as events:  # cancels the call if on_stream raises
             async for event in events:
                 if on_stream is not None:
@@ -144,7 +154,7 @@ class Model:
     def generate_sync(
         self,
         input: Input,
-        tools: Sequence[ToolInfo] = (),
+        tools: Sequence[AnyTool] = (),
         tool_choice: ToolChoice | None = None,
         config: GenerateConfig | None = None,
         cache: bool | str | CachePolicy | None = None,
@@ -157,8 +167,9 @@ class Model:
         ask = self._ask(input, tools, tool_choice, config, cache, request_id, priority)
         if on_stream is None and self._scripted is None:
             rpc = _rpc()
-            output: ModelOutput = rpc.generate_sync(rpc.hub(), self._opened(), ask)
-            return output
+            with watched(self, ask.input) as answers:
+                answers.append(rpc.generate_sync(rpc.hub(), self._opened(), ask))
+            return answers[0]
         for event in self._events_sync(ask):
             if on_stream is not None:
                 on_stream(event)
@@ -169,7 +180,7 @@ class Model:
     def stream(
         self,
         input: Input,
-        tools: Sequence[ToolInfo] = (),
+        tools: Sequence[AnyTool] = (),
         tool_choice: ToolChoice | None = None,
         config: GenerateConfig | None = None,
         cache: bool | str | CachePolicy | None = None,
@@ -187,7 +198,7 @@ class Model:
     def stream_sync(
         self,
         input: Input,
-        tools: Sequence[ToolInfo] = (),
+        tools: Sequence[AnyTool] = (),
         tool_choice: ToolChoice | None = None,
         config: GenerateConfig | None = None,
         cache: bool | str | CachePolicy | None = None,
@@ -217,14 +228,51 @@ class Model:
         tokens: int = rpc.count_tokens_sync(rpc.hub(), self._opened(), ask)
         return tokens
 
-    def _events(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
+    async def generate_loop(
+        self,
+        input: Input,
+        tools: Sequence[AnyTool] = (),
+        config: GenerateConfig | None = None,
+        cache: bool | str | CachePolicy | None = None,
+        on_stream: StreamHandler | None = None,
+    ) -> tuple[list[ChatMessage], ModelOutput]:
+        """Generates and runs tools, here in the caller's process, until the model asks for none.
+
+        Returns the new messages (not those of the input) and the last output. Arguments and
+        errors as for `generate`; `config.max_tool_output` cuts long answers of tools.
+        """
+        most = (self.config if config is None else self.config.merge(config)).max_tool_output
+        loop: Any = import_module("modeld.functions").run_loop
+
+        async def ask(messages: list[ChatMessage]) -> ModelOutput:
+            return await self.generate(messages, tools, None, config, cache, on_stream=on_stream)
+
+        made: tuple[list[ChatMessage], ModelOutput] = await loop(_messages(input), tools, ask, most)
+        return made
+
+    async def _events(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
+        with watched(self, ask.input) as answers:
+            async with aclosing(self._unwatched(ask)) as events:
+                async for event in events:
+                    if isinstance(event, types.StreamFinishedEvent):
+                        answers.append(event.output)
+                    yield event
+
+    def _events_sync(self, ask: Ask) -> Iterator[StreamEvent]:
+        with watched(self, ask.input) as answers:
+            for event in self._unwatched_sync(ask):
+                if isinstance(event, types.StreamFinishedEvent):
+                    answers.append(event.output)
+                yield event
+
+    def _unwatched(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
         if self._scripted is not None:
             return self._scripted.stream(ask.input)
         rpc = _rpc()
         events: AsyncGenerator[StreamEvent, None] = rpc.stream(rpc.hub(), self._opened(), ask)
         return events
 
-    def _events_sync(self, ask: Ask) -> Iterator[StreamEvent]:
+    def _unwatched_sync(self, ask: Ask) -> Iterator[StreamEvent]:
         if self._scripted is not None:
             return self._scripted.stream_sync(ask.input)
         rpc = _rpc()
@@ -234,7 +282,7 @@ class Model:
     def _ask(
         self,
         input: Input,
-        tools: Sequence[ToolInfo],
+        tools: Sequence[AnyTool],
         tool_choice: ToolChoice | None,
         config: GenerateConfig | None,
         cache: bool | str | CachePolicy | None = None,
@@ -242,16 +290,18 @@ class Model:
         priority: Priority | None = None,
     ) -> Ask:
         messages = _messages(input)
-        for tool in tools:
-            if not isinstance(tool, types.ToolInfo):
-                raise InvalidRequest(f"tools must be ToolInfo values, not {type(tool).__name__}")
+        tools = _told(tools)
         if config is not None and not isinstance(config, types.GenerateConfig):
             raise InvalidRequest(f"config must be a GenerateConfig, not {type(config).__name__}")
         config = types.GenerateConfig() if config is None else config
         if cache is not None:
             config = config.merge(types.GenerateConfig(cache=cache))
+        watching = watcher.get()
+        if watching is not None:
+            config = watching.config_for(self, config)
         asked = types.GenerateInput(messages, list(tools), tool_choice, config)
-        ask: Ask = _rpc().Ask(asked, request_id, self.role, priority)
+        epoch = None if watching is None else watching.epoch
+        ask: Ask = _rpc().Ask(asked, request_id, self.role, priority, epoch)
         return ask
 
     def _opened(self) -> RemoteModel:
@@ -317,6 +367,17 @@ def _messages(input: Input) -> list[ChatMessage]:
     if not messages:
         raise InvalidRequest("input needs at least one message")
     return messages
+
+
+def _told(tools: Sequence[AnyTool]) -> list[ToolInfo]:
+    """What the model is told about tools. Functions load the room that reads them."""
+    for tool in tools:
+        if not isinstance(tool, types.ToolInfo) and isinstance(tool, (str, type)):
+            raise InvalidRequest(f"tools must be functions or ToolInfo, not {tool!r:.80}")
+    if all(isinstance(tool, types.ToolInfo) for tool in tools):
+        return list(tools)  # type: ignore[arg-type]  # just looked at
+    told: list[ToolInfo] = import_module("modeld.functions").tool_infos(tools)
+    return told
 
 
 def _rpc() -> Any:

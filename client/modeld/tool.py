@@ -1,5 +1,6 @@
 """The reference's names of tools."""
 
+from .functions import Tool, ToolDef, ToolError, ToolParsingError, tool
 from .types import (
     ToolCall,
     ToolCallContent,
@@ -13,13 +14,18 @@ from .types import (
 )
 
 __all__ = [
+    "Tool",
     "ToolCall",
     "ToolCallContent",
     "ToolCallError",
     "ToolCallErrorType",
     "ToolChoice",
+    "ToolDef",
+    "ToolError",
     "ToolFunction",
     "ToolInfo",
     "ToolParam",
     "ToolParams",
+    "ToolParsingError",
+    "tool",
 ]

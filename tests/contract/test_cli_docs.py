@@ -54,7 +54,7 @@ def _lines() -> Iterator[str]:
         yield from map(record, own)
         if fields:
             yield "- and all options of generation, below"
-    yield "\n### Options of generation\n\nOf `generate` and `chat`; each is a GenerateConfig field."
+    yield "\n### Options of generation\n\nOf `generate`, `chat`, `eval` and `eval-set`; each is a GenerateConfig field."
     fields = [o for o in options(commands()["generate"]) if isinstance(o, SectionOption)]
     for section in dict.fromkeys(o.section for o in fields if o.name != "system_message"):
         yield f"\n{section}:\n"

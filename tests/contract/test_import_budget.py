@@ -23,6 +23,7 @@ HEAVY = (
     "google.protobuf",
     "grpc",
     "mistralai",
+    "modeld.evals",
     "modeld.rpc",
     "modeld.v1",
     "modeld.wire",

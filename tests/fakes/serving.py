@@ -17,8 +17,10 @@ import anyio
 
 from modeld.discovery import Home, Record, locate, make_token, prepare_home, socket_path
 from modeld_daemon.core.accounts import Accounts
+from modeld_daemon.core.cache import Cache
 from modeld_daemon.core.clients import Clients
 from modeld_daemon.core.flights import Flights
+from modeld_daemon.core.journal import Journal
 from modeld_daemon.core.lanes import Lanes
 from modeld_daemon.core.pipeline import Pipeline
 from modeld_daemon.core.ports import Catalog
@@ -26,7 +28,7 @@ from modeld_daemon.core.resolve import Resolver
 from modeld_daemon.core.sessions import Sessions
 from modeld_daemon.server import Server
 from modeld_daemon.service.daemon import Identity
-from modeld_daemon.stores.memory import MemoryCache
+from modeld_daemon.stores.memory import MemoryCache, MemoryJournal
 
 
 class _Unconfigured:
@@ -99,7 +101,9 @@ class House:
             self.clients = Clients(self.catalog, tasks)
             resolver = Resolver(self.catalog, Accounts(b"0" * 32), _Unconfigured())
             self.sessions = Sessions(resolver, self.clients)
-            self.pipeline = Pipeline(Flights(tasks), self.clients, Lanes(tasks))
+            self.pipeline = Pipeline(
+                Flights(tasks), self.clients, Lanes(tasks), Cache(self.cache), Journal(MemoryJournal())
+            )
             self.server = Server(
                 self.pipeline,
                 self.sessions,

@@ -26,11 +26,16 @@ class Row(NamedTuple):
     help: str
 
 
-ASK, MODELS, DAEMON = "Ask a model", "Models, providers, limits and cache", "The daemon"
+ASK, EVALUATE = "Ask a model", "Evaluate models"
+MODELS, DAEMON = "Models, providers, limits and cache", "The daemon"
 
 COMMANDS: dict[str, Row] = {
     "generate": Row(ASK, "generate:generate", "Ask a model once and print its answer."),
     "chat": Row(ASK, "chat:chat", "Talk with a model in the terminal."),
+    "eval": Row(EVALUATE, "evaluate:evaluate", "Evaluate tasks and write a log for each."),
+    "eval-set": Row(EVALUATE, "evaluate:evaluate_set", "Evaluate tasks until all have succeeded."),
+    "eval-retry": Row(EVALUATE, "evaluate:evaluate_again", "Go on with tasks that failed."),
+    "log": Row(EVALUATE, "eval_log:show_log", "Look at the log of an evaluation."),
     "models": Row(MODELS, "catalog:models", "List models that can be named."),
     "providers": Row(MODELS, "catalog:providers", "List providers and the keys they need."),
     "limits": Row(MODELS, "limits:limits", "Show what each lane allows and uses now."),

@@ -41,6 +41,7 @@ class Ask:
     request_id: str | None = None
     role: str | None = None
     priority: Priority | None = None
+    epoch: int | None = None
 
     def __post_init__(self) -> None:
         if self.priority is not None:
@@ -58,6 +59,8 @@ class Ask:
                 proto.role = self.role
         except (TypeError, ValueError) as error:
             raise InvalidRequest(f"request_id and role must be text: {error}") from None
+        if self.epoch is not None:
+            proto.epoch = self.epoch
         if self.priority is not None:
             proto.priority = priority_to_proto(self.priority)
         return proto.SerializeToString()

@@ -1,0 +1,188 @@
+"""`modeld eval`, `eval-set` and `eval-retry`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+
+from ..evals.blocking import run_blocking
+from ..evals.eval_set import SetOptions, run_retries, run_set
+from ..evals.log import EvalLog
+from ..evals.log_file import read_eval_log
+from ..evals.options import EvalOptions
+from ..evals.progress import Board
+from ..evals.resolve import NOT_GIVEN
+from ..evals.run import run_evals
+from .command import Command, json_option, print_json
+from .eval_board import board_shown, logs_as_json, print_summary
+from .eval_options import eval_options
+from .options import ModelChoice
+
+EXAMPLES = """\b
+Examples:
+  modeld eval arc.py --model openai/gpt-4o-mini
+  modeld eval arc.py@arc_easy -m openai/gpt-4o-mini,anthropic/claude-3-5-haiku-latest
+  modeld eval arc.py -m openai/gpt-4o -T shots=5 --limit 100 --epochs 3 --temperature 0.9
+  modeld eval math.py -m openai/gpt-4o --model-role grader=google/gemini-2.0-flash
+  modeld eval arc.py --model none          # for tasks that name their models themselves
+
+\b
+Exit codes: 0 all tasks succeeded, 1 one failed, 130 Ctrl-C. Each writes its log, with
+what is finished; 'modeld eval-retry LOG' goes on, 'modeld log LOG' shows it."""
+
+SET_EXAMPLES = """\b
+Examples:
+  modeld eval-set arc.py math.py -m openai/gpt-4o-mini --log-dir logs/first
+  modeld eval-set suite/ -m openai/gpt-4o,openai/gpt-4o-mini --log-dir logs/both
+
+\b
+The same command again goes on where the set was left: what is finished is not run again."""
+
+RETRY_EXAMPLES = """\b
+Examples:
+  modeld eval-retry logs/2026-01-31T12-00-00-00-00_arc_a1b2c3.json
+  modeld eval-retry LOG --max-connections 5"""
+
+
+@click.command("eval", cls=Command, epilog=EXAMPLES)
+@click.argument("tasks", nargs=-1)
+@eval_options
+@json_option("Print the logs, without samples, as JSON.")
+def evaluate(
+    tasks: tuple[str, ...],
+    options: EvalOptions,
+    choice: ModelChoice,
+    display: str | None,
+    as_json: bool,
+) -> None:
+    """Evaluate tasks and write a log for each.
+
+    TASKS are files, file.py@task, or folders; without any, all tasks in this folder.
+    """
+    named = list(tasks) or None
+    model = choice.name or NOT_GIVEN
+    logs = _run(lambda board: run_evals(named, model, options, board), display, as_json)
+    _leave(logs)
+
+
+@click.command("eval-set", cls=Command, epilog=SET_EXAMPLES)
+@click.argument("tasks", nargs=-1)
+@click.option(
+    "--retry-attempts",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Tries after the first one.",
+)
+@click.option(
+    "--retry-wait",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait before a try, doubled each time.",
+)
+@click.option(
+    "--retry-immediate/--no-retry-immediate",
+    default=True,
+    show_default=True,
+    help="Try again without waiting.",
+)
+@click.option(
+    "--retry-connections",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Factor of --max-connections per try, when it waits.",
+)
+@click.option("--no-retry-cleanup", is_flag=True, help="Keep the logs of failed tries.")
+@click.option(
+    "--log-dir-allow-dirty", is_flag=True, help="Allow logs of other tasks in the folder."
+)
+@eval_options
+@json_option("Print the logs, without samples, as JSON.")
+def evaluate_set(
+    tasks: tuple[str, ...],
+    options: EvalOptions,
+    choice: ModelChoice,
+    display: str | None,
+    as_json: bool,
+    no_retry_cleanup: bool,
+    **how: Any,
+) -> None:
+    """Evaluate tasks until all have succeeded.
+
+    TASKS are as for 'modeld eval'. Give each set a folder of its own with --log-dir.
+    """
+    set_options = SetOptions(retry_cleanup=not no_retry_cleanup, **how)
+    named = list(tasks) or None
+    model = choice.name or NOT_GIVEN
+
+    async def run(board: Board) -> list[EvalLog]:
+        _, logs = await run_set(named, model, options, set_options, board)
+        return logs
+
+    _leave(_run(run, display, as_json))
+
+
+@click.command("eval-retry", cls=Command, epilog=RETRY_EXAMPLES)
+@click.argument("logs", nargs=-1, required=True)
+@click.option("--max-samples", type=click.IntRange(min=1), help="Samples at once.")
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    help="Most calls at once to the account of the provider.",
+)
+@click.option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task.")
+@click.option("--log-dir", metavar="DIR", help="Folder of the new logs; that of the old ones.")
+@click.option(
+    "--display", type=click.Choice(("full", "plain", "none")), help="How to show progress."
+)
+@json_option("Print the logs, without samples, as JSON.")
+def evaluate_again(
+    logs: tuple[str, ...],
+    max_samples: int | None,
+    max_connections: int | None,
+    no_fail_on_error: bool,
+    log_dir: str | None,
+    display: str | None,
+    as_json: bool,
+) -> None:
+    """Go on with tasks that failed or were cut off.
+
+    LOGS are their logs. Samples that are finished stay; each gives a new log.
+    """
+    read = [read_eval_log(path) for path in logs]
+    given: dict[str, Any] = {"max_samples": max_samples, "max_connections": max_connections}
+    given = {name: value for name, value in given.items() if value is not None}
+    if no_fail_on_error:
+        given["fail_on_error"] = False
+    _leave(_run(lambda board: run_retries(read, log_dir, given, board), display, as_json))
+
+
+def _run(
+    run: Callable[[Board], Coroutine[Any, Any, list[EvalLog]]], display: str | None, as_json: bool
+) -> list[EvalLog]:
+    board = Board()
+    try:
+        with board_shown(board, display):
+            logs = run_blocking(lambda: run(board))
+    except KeyboardInterrupt:
+        _print(board.logs, as_json)
+        raise
+    _print(logs, as_json)
+    return logs
+
+
+def _print(logs: list[EvalLog], as_json: bool) -> None:
+    if as_json:
+        print_json(logs_as_json(logs))
+    elif logs:
+        print_summary(logs)
+
+
+def _leave(logs: list[EvalLog]) -> None:
+    if any(log.status != "success" for log in logs):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,182 @@
+"""From what names tasks to tasks: files, functions, tasks, lists of these."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..errors import InvalidRequest, PrerequisiteError
+from .registry import registered
+from .task import KNOWN_TASKS, Task, called
+
+OneTask: TypeAlias = "str | Path | Task | Callable[..., Task]"
+Tasks: TypeAlias = "OneTask | Sequence[OneTask] | None"
+
+_ONE_AT_A_TIME = threading.RLock()
+_SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
+
+
+class Loader:
+    """Makes tasks; a file is run once, however many of its tasks are made.
+
+    Args:
+        task_args: Arguments of task functions.
+    """
+
+    def __init__(self, task_args: Mapping[str, Any]) -> None:
+        self._args = dict(task_args)
+        self._files: dict[Path, list[Callable[..., Task]]] = {}
+
+    def load(self, tasks: Tasks) -> list[Task]:
+        """The tasks, in their order.
+
+        Raises:
+            PrerequisiteError: A file is missing, has no task or has an error in it.
+            InvalidRequest: Something is no task, or has not such an argument.
+        """
+        if tasks is None:
+            found = [path for path in task_files(Path()) if not path.name.startswith("_")]
+            if not found:
+                raise PrerequisiteError("No tasks were named, and no file here has any.")
+            return [task for path in found for task in self._from_file(str(path))]
+        if isinstance(tasks, (list, tuple)):
+            return [task for one in tasks for task in self.load(one)]
+        if isinstance(tasks, (str, Path)):
+            return self._from_file(str(tasks))
+        if isinstance(tasks, Task):
+            return [tasks]
+        if callable(tasks):
+            return [self._made(tasks)]
+        raise InvalidRequest(f"a Task is expected, not {type(tasks).__name__}: {tasks!r:.80}")
+
+    def _from_file(self, spec: str) -> list[Task]:
+        name, at, wanted = spec.rpartition("@")
+        name, wanted = (name, wanted) if at and not Path(spec).exists() else (spec, "")
+        path = Path(name).expanduser()
+        if not path.exists():
+            known = KNOWN_TASKS.get(spec)
+            if known is not None:
+                return [self._made(known)]
+            raise PrerequisiteError(
+                f"There is no task file {name} (looked in {Path.cwd()}), and no task of that name."
+            )
+        files = task_files(path) if path.is_dir() else [path]
+        made = [make for file in files for make in self._functions(file.resolve())]
+        if wanted:
+            made = [make for make in made if _name(make) == wanted]
+        if not made:
+            what = f"task '{wanted}'" if wanted else "function with @task"
+            raise PrerequisiteError(f"There is no {what} in {name}.")
+        with _in_folder(path if path.is_dir() else path.parent):
+            return [self._made(make) for make in made]
+
+    def _made(self, make: Callable[..., Task]) -> Task:
+        try:
+            return called(lambda: make(**self._args))
+        except TypeError as error:
+            if self._args and "argument" in str(error):
+                raise InvalidRequest(f"task '{_name(make)}': {error}") from error
+            raise
+
+    def _functions(self, path: Path) -> list[Callable[..., Task]]:
+        if path not in self._files:
+            self._files[path] = _task_functions(path)
+        return self._files[path]
+
+
+def _name(make: Callable[..., Task]) -> str:
+    found = registered(make)
+    return found.name if found else getattr(make, "__name__", "task")
+
+
+def task_files(folder: Path) -> list[Path]:
+    """Python files below a folder that have functions with @task."""
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            f for f in folders if f not in _SKIPPED and not f.startswith((".", "_"))
+        )
+        for name in sorted(files):
+            path = Path(root) / name
+            if path.suffix == ".py" and _has_task(path):
+                found.append(path)
+    return found
+
+
+def _has_task(path: Path) -> bool:
+    """By its text, without running it."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(
+        re.match(r"(?:\w+\.)*task\b", ast.unparse(decorator))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+    )
+
+
+def _task_functions(path: Path) -> list[Callable[..., Task]]:
+    """Runs the file in its folder; its functions with @task, in their order."""
+    if path.suffix != ".py":
+        raise PrerequisiteError(f"{path.name} is not a Python file.")
+    spec = spec_from_file_location(f"modeld_tasks_{path.stem}", path)
+    assert spec is not None  # there is a loader for .py
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        with _in_folder(path.parent):
+            spec.loader.exec_module(module)
+    except SyntaxError as error:
+        place = f"{Path(error.filename or path).name} line {error.lineno}"
+        raise PrerequisiteError(f"{path.name} cannot be read: {error.msg} ({place}).") from error
+    except Exception as error:
+        place = _place(error, path)
+        raise PrerequisiteError(
+            f"{path.name} cannot be run: {type(error).__name__}: {error}{place}"
+        ) from error
+    return [
+        made
+        for made in vars(module).values()
+        if (found := registered(made)) is not None
+        and found.kind == "task"
+        and not isinstance(made, Task)
+        and getattr(made, "__module__", None) == spec.name
+    ]
+
+
+def _place(error: BaseException, path: Path) -> str:
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return "" if line is None else f" (line {line})"
+
+
+@contextlib.contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    """Files that a task file names are those beside it. The working folder is that of the whole
+    process, so threads that evaluate files take turns here.
+    """
+    with _ONE_AT_A_TIME:
+        before = Path.cwd()
+        inside = str(folder.resolve())
+        sys.path.insert(0, inside)
+        os.chdir(inside)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+            with contextlib.suppress(ValueError):
+                sys.path.remove(inside)

@@ -1,0 +1,136 @@
+"""`eval`: tasks, models and options in; logs out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidRequest, PrerequisiteError
+from ..types import CONFIG_FIELDS, GenerateConfig, new_id
+from .blocking import run_blocking
+from .display import shown
+from .load import Tasks
+from .log import EvalLog
+from .log_file import default_log_dir
+from .options import EvalOptions
+from .progress import Board
+from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
+from .task_run import TaskRun
+
+_UNUSED = (
+    "log_level",
+    "log_level_transcript",
+    "trace",
+    "log_model_api",
+    "log_samples",
+    "log_images",
+)
+
+
+def eval(
+    tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Any
+) -> list[EvalLog]:
+    """Evaluates tasks: one log per task and model.
+
+    Works in plain code, in threads and inside a running event loop (which waits meanwhile). What
+    goes wrong in samples is no exception but a log with the status "error". Ctrl-C writes the logs
+    with what is finished, and is raised then.
+
+    Args:
+        tasks: A file "arc.py" or "arc.py@name", a Task, a `@task` function, or a list of these;
+            None is all tasks in and below the working folder.
+        model: Name, names with commas between them, Model, or a list of these; None is "no
+            model". When not given: MODELD_MODEL or INSPECT_EVAL_MODEL, else no model.
+        **options: Fields of `EvalOptions` (model_args, model_roles, task_args, limit, epochs,
+            max_samples, fail_on_error, message_limit, token_limit, time_limit, log_dir, score …),
+            `display` ("plain" or "none"), and of GenerateConfig (temperature, max_connections …).
+
+    Raises:
+        PrerequisiteError: A file, a task, a key or a package is missing.
+        InvalidRequest: An argument is wrong.
+        ModelNotFound: There is no such provider or model.
+        DaemonUnavailable: The daemon cannot be reached or started.
+    """
+    display = options.pop("display", None)
+    read = read_options(options)
+    board = Board()
+    with shown(board, display):
+        return run_blocking(lambda: run_evals(tasks, model, read, board))
+
+
+async def eval_async(
+    tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Any
+) -> list[EvalLog]:
+    """`eval` in the running asyncio loop. Cancelling it writes the logs with what is finished."""
+    display = options.pop("display", None)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise InvalidRequest(
+            "eval_async needs asyncio; under trio use trio.to_thread.run_sync(eval, …)"
+        ) from None
+    board = Board()
+    with shown(board, display):
+        return await run_evals(tasks, model, read_options(options), board)
+
+
+def read_options(given: dict[str, Any]) -> EvalOptions:
+    """The options of keyword arguments; an `InvalidRequest` names one that there is not."""
+    given = dict(given)
+    log_format = given.pop("log_format", None)
+    if log_format not in (None, "json"):
+        raise InvalidRequest(f"log_format={log_format!r}: modeld writes JSON logs")
+    for name in _UNUSED:
+        given.pop(name, None)
+    known = set(EvalOptions.__dataclass_fields__)
+    unknown = given.keys() - known - set(CONFIG_FIELDS)
+    if unknown:
+        raise InvalidRequest(
+            f"eval has no argument {', '.join(sorted(unknown))}; it has those of EvalOptions and "
+            "the fields of GenerateConfig"
+        )
+    config = given.pop("config", None) or GenerateConfig()
+    said = {name: given.pop(name) for name in CONFIG_FIELDS if name in given}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return EvalOptions(config=config.merge(said), **chosen)
+
+
+async def run_evals(
+    tasks: Tasks, model: Models | NotGiven, options: EvalOptions, board: Board
+) -> list[EvalLog]:
+    """The logs, in the order of the tasks; on the board too, as they come."""
+    resolved = resolve(tasks, model, options)
+    folder = ready_folder(options)
+    run_id = new_id()
+    runs = [TaskRun(one, options, board, run_id) for one in resolved]
+    return await run_tasks(runs, folder, options.max_tasks or models_of(resolved))
+
+
+async def run_tasks(runs: Sequence[TaskRun], folder: Path, at_once: int) -> list[EvalLog]:
+    """Runs tasks, so many at once."""
+    places = asyncio.Semaphore(max(1, at_once))
+
+    async def one(run: TaskRun) -> EvalLog:
+        async with places:
+            return await run.run(folder)
+
+    async with asyncio.TaskGroup() as group:
+        pending = [group.create_task(one(run)) for run in runs]
+    return [task.result() for task in pending]
+
+
+def models_of(resolved: Sequence[Resolved]) -> int:
+    """How many models there are: tasks of different ones do not wait for each other."""
+    return len({str(one.model) for one in resolved})
+
+
+def ready_folder(options: EvalOptions) -> Path:
+    """The folder of logs, made if need be, before anything is asked of a model."""
+    folder = Path(options.log_dir or default_log_dir()).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PrerequisiteError(f"the log folder {folder} cannot be made: {error}") from None
+    return folder

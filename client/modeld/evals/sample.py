@@ -1,0 +1,55 @@
+"""One question of a dataset, and what the answer should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from ..types import ChatMessage, JsonObject, Value
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Sample(Value):
+    """One question."""
+
+    input: str | list[ChatMessage]
+    """What the user says, or a conversation."""
+    choices: list[str] | None = None
+    """Answers to choose from."""
+    target: str | list[str] = ""
+    """The right answer, or several; for choices their letters. May be text for a grader."""
+    id: int | str | None = None
+    """Unique within the dataset; numbered from 1 when not given."""
+    metadata: JsonObject | None = None
+    """Anything that solvers, scorers and templates may use."""
+    sandbox: str | list[str] | None = None
+    files: dict[str, str] | None = None
+    setup: str | None = None
+
+
+class Target(Sequence[str]):
+    """What the answer should be: one text or several, any of which is right."""
+
+    def __init__(self, target: str | list[str]) -> None:
+        self.target = [target] if isinstance(target, str) else list(target)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        return self.target[index]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.target)
+
+    @property
+    def text(self) -> str:
+        """All of it as one text."""
+        return "".join(self.target)

@@ -1,0 +1,230 @@
+"""One sample in one epoch: solved, scored, recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from inspect import isawaitable
+from typing import Any
+
+from ..errors import ModeldError, redact
+from ..functions import execute_tools
+from ..media import materialize_media
+from ..types import ChatMessage, ChatMessageUser, GenerateConfig, ToolFunction
+from ..types.jsonable import jsonable
+from ..watching import watcher
+from .limits import LimitExceeded
+from .log import EvalError, EvalSample, EvalSampleLimit
+from .progress import TaskProgress
+from .resolve import Resolved
+from .results import scorer_names
+from .sample import Sample, Target
+from .score import Score
+from .solver import Chain, Solver, ToolCalls
+from .state import ModelName, TaskState
+from .transcript import Transcript, Usage
+
+
+@dataclass
+class Limits:
+    """What ends a sample early."""
+
+    messages: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+
+
+@dataclass
+class Outcome:
+    """The record of a sample, and what it has cost over all its tries."""
+
+    record: EvalSample
+    usage: Usage
+    error: Exception | None = None
+
+
+class SampleRun:
+    """Runs samples of one task, any number of them at once.
+
+    Args:
+        resolved: The task, its model and its config.
+        limits: Of each sample.
+        progress: Told of calls.
+        score: Whether answers are scored.
+        retries: Further tries of a sample that fails.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        limits: Limits,
+        progress: TaskProgress,
+        score: bool = True,
+        retries: int = 0,
+    ) -> None:
+        self._resolved = resolved
+        self._limits = limits
+        self._progress = progress
+        self._retries = retries
+        self._steps: list[Solver] = [*resolved.task.setup, *resolved.solver]
+        scorers = resolved.task.scorer if score else []
+        self._scorers = list(zip(scorer_names(scorers), scorers, strict=True))
+
+    async def run(self, sample: Sample, id: int | str, epoch: int) -> Outcome:
+        """One sample, tried again as often as is allowed. Errors of the task's code and of models
+        are in the outcome; only cancellation is raised.
+        """
+        usage, earlier = Usage(), list[EvalError]()
+        while True:
+            outcome = await self._try(sample, id, epoch)
+            usage.include(outcome.usage)
+            outcome.usage = usage
+            outcome.record.error_retries = earlier or None
+            if outcome.error is None or len(earlier) >= self._retries:
+                return outcome
+            assert outcome.record.error is not None  # it goes with the exception
+            earlier.append(outcome.record.error)
+
+    async def _try(self, sample: Sample, id: int | str, epoch: int) -> Outcome:
+        resolved, limits = self._resolved, self._limits
+        record = EvalSample(id=id, epoch=epoch, input=sample.input, target=sample.target)
+        transcript = Transcript(
+            resolved.model,
+            resolved.config,
+            epoch,
+            self._progress,
+            limits.messages,
+            limits.tokens,
+        )
+        began, record.started_at = time.monotonic(), now()
+        token = watcher.set(transcript)
+        state, error = None, None
+        try:
+            state = await self._state(sample, id, epoch)
+            record.uuid = state.uuid
+            state = await self._solve(state, record)
+            await self._score(state, record)
+        except Exception as raised:  # noqa: BLE001 - the task's own code may raise anything
+            error = raised
+            record.error = eval_error(raised)
+        finally:
+            await self._clean_up(state, record)
+            watcher.reset(token)
+        record.completed_at = now()
+        record.total_time = record.working_time = round(time.monotonic() - began, 3)
+        _complete(record, sample, state, transcript)
+        return Outcome(record, transcript.usage, error)
+
+    async def _state(self, sample: Sample, id: int | str, epoch: int) -> TaskState:
+        messages: list[ChatMessage]
+        if isinstance(sample.input, str):
+            messages = [ChatMessageUser(sample.input, source="input")]
+        else:
+            messages = await materialize_media(deepcopy(sample.input))
+        return TaskState(
+            ModelName(self._resolved.model),
+            id,
+            epoch,
+            sample.input,
+            messages,
+            Target(sample.target),
+            sample.choices,
+            metadata=deepcopy(sample.metadata) if sample.metadata else {},
+        )
+
+    async def _solve(self, state: TaskState, record: EvalSample) -> TaskState:
+        """The solvers in their order. A limit ends them, and the answer so far is scored."""
+        state.message_limit, state.token_limit = self._limits.messages, self._limits.tokens
+        clock = asyncio.timeout(self._limits.seconds)
+        try:
+            async with clock:
+                return await Chain(self._steps)(state, self._generate)
+        except LimitExceeded as reached:
+            record.limit = EvalSampleLimit(reached.kind, reached.limit)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            assert self._limits.seconds is not None  # the clock had an end
+            record.limit = EvalSampleLimit("time", self._limits.seconds)
+        return state
+
+    async def _generate(
+        self, state: TaskState, tool_calls: ToolCalls = "loop", **config: Any
+    ) -> TaskState:
+        """What solvers get as `generate`."""
+        cache = config.pop("cache", None)
+        given = GenerateConfig(**config)
+        most = self._resolved.config.merge(given).max_tool_output
+        choice = state.tool_choice
+        while True:
+            state.output = await self._resolved.model.generate(
+                state.messages, state.tools, choice, given, cache
+            )
+            state.messages.append(state.output.message)
+            if _is_over(state) or tool_calls == "none":
+                return state
+            answers = await execute_tools(state.messages, state.tools, most)
+            state.messages.extend(answers)
+            if not answers or _is_over(state) or tool_calls == "single":
+                return state
+            if isinstance(choice, ToolFunction):
+                choice = "auto"  # or the same tool would be forced for ever
+
+    async def _score(self, state: TaskState, record: EvalSample) -> None:
+        transcript = watcher.get()
+        if isinstance(transcript, Transcript):
+            transcript.message_limit = transcript.token_limit = None  # they are for the answer
+        record.scores = dict(state.scores or {})
+        for name, scorer in self._scorers:
+            score = await scorer(state, state.target)
+            if score is None:
+                continue
+            if not isinstance(score, Score):
+                raise TypeError(f"the scorer '{name}' returned {type(score).__name__}, no Score")
+            record.scores[name] = score
+            state.scores = record.scores
+
+    async def _clean_up(self, state: TaskState | None, record: EvalSample) -> None:
+        cleanup = self._resolved.task.cleanup
+        if cleanup is None or state is None:
+            return
+        try:
+            done = cleanup(state)
+            if isawaitable(done):
+                await done
+        except Exception as raised:  # noqa: BLE001 - the task's own code may raise anything
+            record.error = record.error or eval_error(raised)
+
+
+def _is_over(state: TaskState) -> bool:
+    return state.completed
+
+
+def _complete(
+    record: EvalSample, sample: Sample, state: TaskState | None, transcript: Transcript
+) -> None:
+    record.choices = sample.choices
+    record.metadata = jsonable(sample.metadata or {})
+    record.events = list(transcript.events)
+    record.model_usage, record.role_usage = transcript.usage.models, transcript.usage.roles
+    record.scores = record.scores or None
+    if state is not None:
+        record.messages, record.output = state.messages, state.output
+        record.metadata = jsonable(state.metadata)
+        record.store = jsonable(dict(state.store.items()))
+
+
+def eval_error(error: BaseException) -> EvalError:
+    """What a log keeps of an error: without secrets."""
+    message = str(error) if isinstance(error, ModeldError) else f"{error!r}"
+    trace = redact("".join(traceback.format_exception(error)))
+    return EvalError(redact(message), trace, trace)
+
+
+def now() -> str:
+    """The time as logs have it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")

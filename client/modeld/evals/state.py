@@ -1,0 +1,129 @@
+"""What a sample's solvers work on and its scorers look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterable, KeysView, ValuesView
+from typing import Any
+
+from ..types import ChatMessage, ChatMessageUser, ModelOutput, ToolChoice, new_id
+from ..types.jsonable import JsonObject
+from .choices import Choices
+from .sample import Target
+from .score import Score
+
+
+class ModelName:
+    """Name of a model; equal to any text that it contains."""
+
+    def __init__(self, name: object) -> None:
+        self.api, _, self.name = str(name).partition("/")
+
+    def __str__(self) -> str:
+        return f"{self.api}/{self.name}"
+
+    def __eq__(self, other: object) -> bool:
+        return str(other) in str(self) if isinstance(other, str) else str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class Store:
+    """What solvers and tools of a sample tell each other."""
+
+    def __init__(self, data: JsonObject | None = None) -> None:
+        self._data: JsonObject = dict(data or {})
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value; with a default, that is kept when there is none."""
+        if default is not None:
+            self._data.setdefault(key, default)
+        return self._data.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keeps a value."""
+        self._data[key] = value
+
+    def delete(self, key: str) -> None:
+        """Forgets a value."""
+        self._data.pop(key, None)
+
+    def keys(self) -> KeysView[str]:
+        """Names of the values."""
+        return self._data.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The values."""
+        return self._data.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values."""
+        return self._data.items()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
+
+
+class TaskState:
+    """State of one sample in one epoch."""
+
+    def __init__(
+        self,
+        model: ModelName,
+        sample_id: int | str,
+        epoch: int,
+        input: str | list[ChatMessage],
+        messages: list[ChatMessage],
+        target: Target | None = None,
+        choices: list[str] | None = None,
+        output: ModelOutput | None = None,
+        metadata: JsonObject | None = None,
+        scores: dict[str, Score] | None = None,
+    ) -> None:
+        self.model = model
+        self.sample_id = sample_id
+        self.epoch = epoch
+        self.input = input
+        """As the dataset has it; not to be changed."""
+        self.messages = messages
+        """The conversation so far."""
+        self.target = target or Target("")
+        self.choices = Choices(choices or [])
+        self.output = output or ModelOutput(model=str(model))
+        """The model's last answer."""
+        self.metadata: JsonObject = metadata or {}
+        self.store = Store()
+        self.scores = scores
+        """Scores so far, by scorer."""
+        self.completed = False
+        """Whether no further solver shall run."""
+        self.tools: list[Callable[..., Any]] = []
+        self.tool_choice: ToolChoice | None = None
+        self.message_limit: int | None = None
+        self.token_limit: int | None = None
+        self.uuid = new_id()
+
+    @property
+    def input_text(self) -> str:
+        """The input as text; of a conversation the last message of the user."""
+        if isinstance(self.input, str):
+            return self.input
+        last = _last_user(self.input)
+        if last is None:
+            raise ValueError("input_text requested from TaskState but none available")
+        if last.text or isinstance(last.content, str):
+            return last.text
+        return " ".join(f"[{part.type}]" for part in last.content)
+
+    @property
+    def user_prompt(self) -> ChatMessageUser:
+        """The last message of the user, which may be changed."""
+        last = _last_user(self.messages)
+        if last is None:
+            raise ValueError("User prompt requested from TaskState but none available")
+        return last
+
+
+def _last_user(messages: Iterable[ChatMessage]) -> ChatMessageUser | None:
+    users = [message for message in messages if isinstance(message, ChatMessageUser)]
+    return users[-1] if users else None

@@ -1,0 +1,132 @@
+"""The record of one sample: every call of a model, what it cost, and the limits that hold."""
+
+from __future__ import annotations
+
+import time
+from copy import copy
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ..errors import redact
+from ..handle import Model
+from ..types import GenerateConfig, GenerateInput, ModelEvent, ModelOutput, ModelUsage
+from ..watching import Called
+from .limits import LimitExceeded
+from .progress import TaskProgress
+
+# What a task says about calls of models other than its own: how to reach them, not what to say.
+_SHARED = ("max_connections", "adaptive_connections", "max_retries", "timeout", "cache")
+
+
+class Usage:
+    """Tokens by model and by role."""
+
+    def __init__(self) -> None:
+        self.models: dict[str, ModelUsage] = {}
+        self.roles: dict[str, ModelUsage] = {}
+        self.tokens = 0
+
+    def add(self, model: str, role: str | None, usage: ModelUsage) -> None:
+        """Counts a call."""
+        self.models[model] = self.models.get(model, ModelUsage()) + usage
+        if role is not None:
+            self.roles[role] = self.roles.get(role, ModelUsage()) + usage
+        self.tokens += usage.total_tokens or usage.input_tokens + usage.output_tokens
+
+    def include(self, other: Usage) -> None:
+        """Counts what another has counted."""
+        for mine, its in ((self.models, other.models), (self.roles, other.roles)):
+            for name, usage in its.items():
+                mine[name] = mine.get(name, ModelUsage()) + usage
+        self.tokens += other.tokens
+
+
+class Transcript:
+    """Watches the calls of one sample (see `modeld.watching`)."""
+
+    def __init__(
+        self,
+        active: Model,
+        config: GenerateConfig,
+        epoch: int,
+        progress: TaskProgress,
+        message_limit: int | None = None,
+        token_limit: int | None = None,
+    ) -> None:
+        self.epoch: int | None = epoch
+        self.events: list[ModelEvent] = []
+        self.usage = Usage()
+        self.message_limit = message_limit
+        self.token_limit = token_limit
+        self._active = active
+        self._config = config
+        self._shared = GenerateConfig(**{name: getattr(config, name) for name in _SHARED})
+        self._progress = progress
+        self._began = time.monotonic()
+
+    def config_for(self, model: Called, asked: GenerateConfig) -> GenerateConfig:
+        """The task's config for its own model; of the others only how to reach them."""
+        if model is self._active:
+            return self._config.merge(asked)
+        refusal = self._config.fail_on_refusal
+        shared = self._shared
+        if refusal is not None and model.config.fail_on_refusal is None:
+            shared = replace(shared, fail_on_refusal=refusal)
+        return shared.merge(asked)
+
+    def begin(self, model: Called, asked: GenerateInput) -> CallNote:
+        """A call begins, unless the sample's tokens are spent or its messages too many."""
+        self.check_tokens()
+        if self.message_limit is not None and len(asked.input) >= self.message_limit:
+            raise LimitExceeded("message", self.message_limit)
+        event = ModelEvent(
+            model=str(model),
+            role=model.role,
+            input=[copy(message) for message in asked.input],
+            tools=asked.tools,
+            tool_choice=asked.tool_choice or ("auto" if asked.tools else "none"),
+            config=model.config.merge(asked.config),
+            working_start=time.monotonic() - self._began,
+        )
+        self.events.append(event)
+        return CallNote(self, event)
+
+    def check_tokens(self) -> None:
+        """Raises `LimitExceeded` when the sample's tokens are spent."""
+        if self.token_limit is not None and self.usage.tokens > self.token_limit:
+            raise LimitExceeded("token", self.token_limit)
+
+    def count(self, event: ModelEvent, output: ModelOutput) -> None:
+        """Counts a call that has its answer; one from the cache has cost nothing."""
+        if output.usage is not None and event.cache != "read":
+            self.usage.add(event.model, event.role, output.usage)
+        self._progress.called(output.usage, event.retries or 0, event.cache == "read")
+
+
+class CallNote:
+    """What is written down about one call."""
+
+    def __init__(self, transcript: Transcript, event: ModelEvent) -> None:
+        self._transcript = transcript
+        self._event = event
+        self._began = time.monotonic()
+
+    def finished(self, output: ModelOutput) -> None:
+        """The answer, and how it came."""
+        info = (output.metadata or {}).get("modeld") or {}
+        self._event.output = output
+        self._event.cache = {"hit": "read", "miss": "write"}.get(info.get("cache") or "")  # type: ignore[assignment]
+        self._event.retries = max(0, info.get("attempts", 1) - 1) or None
+        self._complete()
+        self._transcript.count(self._event, output)
+        self._transcript.check_tokens()
+
+    def failed(self, error: BaseException) -> None:
+        """Why there is none."""
+        self._event.error = redact(str(error) or type(error).__name__)
+        self._event.retries = max(0, (getattr(error, "attempts", None) or 1) - 1) or None
+        self._complete()
+
+    def _complete(self) -> None:
+        self._event.completed = datetime.now(UTC)
+        self._event.working_time = time.monotonic() - self._began

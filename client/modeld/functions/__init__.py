@@ -1,0 +1,19 @@
+"""Functions of the user's program that a model may call: described, called, answered."""
+
+from .docstring import Docstring, read_docstring
+from .execute import execute_tools, run_loop, tool_infos
+from .tool_def import Tool, ToolDef, ToolError, ToolParsingError, is_tool, tool
+
+__all__ = [
+    "Docstring",
+    "Tool",
+    "ToolDef",
+    "ToolError",
+    "ToolParsingError",
+    "execute_tools",
+    "is_tool",
+    "read_docstring",
+    "run_loop",
+    "tool",
+    "tool_infos",
+]

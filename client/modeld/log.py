@@ -1,0 +1,51 @@
+"""The reference's names of logs."""
+
+from .evals.log import (
+    EvalConfig,
+    EvalDataset,
+    EvalError,
+    EvalLog,
+    EvalMetric,
+    EvalPlan,
+    EvalPlanStep,
+    EvalResults,
+    EvalSample,
+    EvalSampleLimit,
+    EvalSampleReductions,
+    EvalSampleScore,
+    EvalScore,
+    EvalSpec,
+    EvalStats,
+)
+from .evals.log_file import (
+    EvalLogInfo,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample,
+    read_eval_log_samples,
+    write_eval_log,
+)
+
+__all__ = [
+    "EvalConfig",
+    "EvalDataset",
+    "EvalError",
+    "EvalLog",
+    "EvalLogInfo",
+    "EvalMetric",
+    "EvalPlan",
+    "EvalPlanStep",
+    "EvalResults",
+    "EvalSample",
+    "EvalSampleLimit",
+    "EvalSampleReductions",
+    "EvalSampleScore",
+    "EvalScore",
+    "EvalSpec",
+    "EvalStats",
+    "list_eval_logs",
+    "read_eval_log",
+    "read_eval_log_sample",
+    "read_eval_log_samples",
+    "write_eval_log",
+]

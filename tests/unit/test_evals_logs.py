@@ -1,0 +1,263 @@
+"""Logs: written, read, listed; sets and retries that go on from them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modeld import (
+    Epochs,
+    Model,
+    Task,
+    eval,  # noqa: A004 - the public name
+    eval_retry,
+    eval_set,
+    task,
+    task_with,
+)
+from modeld.dataset import Sample
+from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.evals.plan import logged_args
+from modeld.log import (
+    EvalLog,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample,
+    read_eval_log_samples,
+    write_eval_log,
+)
+from modeld.scorer import match
+from modeld.spec import ModelSpec
+from tests.contract.source import ROOT
+from tests.fakes.scripted import Counting, last, scripted
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def remainder(text: str) -> str:
+    return str(int(text[1:]) % 7) if int(text[1:]) % 3 else "no"
+
+
+@task
+def sums(count: int = 12, epochs: int = 1):
+    samples = [Sample(f"q{i}", target=str(i % 7)) for i in range(count)]
+    return Task(samples, scorer=match(), epochs=Epochs(epochs, ["mean", "mode"]))
+
+
+def only(logs):
+    (log,) = logs
+    return log
+
+
+def metrics(log: EvalLog) -> dict:
+    return {(s.name, s.reducer): s.to_dict() for s in log.results.scores}
+
+
+def scores(log: EvalLog) -> list:
+    return [(s.id, s.epoch, s.scores["match"].value) for s in log.samples]
+
+
+def test_a_log_reads_as_it_was_written(folder):
+    log = only(eval(sums(epochs=2), model=scripted(last(remainder)), tags=["a"], metadata={"b": 1}))
+    read = read_eval_log(log.location)
+    assert read == log
+    assert read.to_dict() == log.to_dict() == json.loads(Path(log.location).read_text())
+    assert EvalLog.from_dict(log.to_dict()).to_dict() == log.to_dict()
+    head = read_eval_log(log.location, header_only=True)
+    assert (head.samples, head.results, head.eval.tags) == (None, log.results, ["a"])
+    assert read_eval_log_sample(log.location, 3, epoch=2) == log.samples[14]
+    with pytest.raises(InvalidRequest, match="no sample 99"):
+        read_eval_log_sample(log.location, 99)
+    (info,) = list_eval_logs()
+    assert (info.task, info.task_id) == ("sums", log.eval.task_id)
+    read.status = "error"
+    write_eval_log(read, folder / "other.json")
+    assert read_eval_log(folder / "other.json").status == "error"
+    assert len(read_eval_log(folder / "other.json").samples) == 24
+
+
+def test_a_log_of_another_writer_is_read_as_a_whole(folder):
+    log = only(eval(sums(), model=scripted(last(remainder))))
+    path = folder / "indented.json"
+    path.write_text(json.dumps(log.to_dict(), indent=2))
+    assert read_eval_log(path).samples == log.samples
+    assert read_eval_log(path, header_only=True).results == log.results
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (None, "cannot be read"),
+        ("nope", "is not a log"),
+        ("[]", "is not a log"),
+        ('{"eval": {}}', "task"),
+    ],
+)
+def test_what_is_no_log_is_said(folder, text, said):
+    path = folder / "x.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InvalidRequest, match=said):
+        read_eval_log(path)
+    with pytest.raises(InvalidRequest, match="zipped log"):
+        read_eval_log(folder / "x.eval")
+
+
+KILLED = """
+import asyncio, os, signal
+from modeld import Task, eval, task
+from modeld.dataset import Sample
+from modeld.solver import solver
+from tests.fakes.scripted import scripted
+
+@solver
+def dying():
+    async def solve(state, generate):
+        if state.sample_id == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await generate(state)
+    return solve
+
+eval(Task([Sample(f"q{i}") for i in range(9)], solver=dying(), name="sums"), model=scripted(), max_samples=1)
+"""
+
+
+def test_what_a_killed_process_had_finished_is_in_its_log(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        cwd=folder,
+        env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == -9
+    log = read_eval_log(only(list_eval_logs()))
+    assert (log.status, [s.id for s in log.samples]) == ("started", [1, 2, 3, 4, 5, 6])
+    with open(only(folder.rglob(".*.part")), "a") as part:
+        part.write('{"id": 7, "epo')
+    assert len(list(read_eval_log_samples(log.location))) == 6
+
+
+def test_secrets_are_not_logged(folder):
+    args = dict.fromkeys(("api_key", "aws_access_key_id", "location", "auth_token"), "x")
+    kept = logged_args(Model(ModelSpec("mockllm/m", args=args)))
+    assert kept == {"location": "x"}
+    model = scripted(Counting(remainder, lambda *_: True))
+    log = only(eval(sums(), model=model))
+    assert "sk-abcdefghijklmnop" not in Path(log.location).read_text()
+
+
+def test_a_retry_ends_as_if_nothing_had_happened(folder):
+    whole = only(eval(sums(epochs=3), model=scripted(last(remainder)), log_dir="whole"))
+    failing = Counting(remainder, lambda text, number: text == "q8" and number == 2)
+    broken = only(eval(sums(epochs=3), model=scripted(failing), max_samples=1, log_dir="broken"))
+    assert (broken.status, len(broken.samples)) == ("error", 12 + 9)
+    asked = len(failing.calls)
+    again = only(eval_retry(broken.location, model=scripted(failing)))
+    assert (again.status, again.eval.task_id) == ("success", broken.eval.task_id)
+    assert len(failing.calls) - asked == 36 - 20
+    assert scores(again) == scores(whole)
+    assert metrics(again) == metrics(whole)
+    assert again.stats.model_usage["mockllm/model"] == whole.stats.model_usage["mockllm/model"]
+    assert [s.uuid for s in again.samples[:20]] == [s.uuid for s in broken.samples[:20]]
+
+
+def test_a_retry_needs_its_task(folder):
+    log = only(eval(Task([Sample("q")], name="nowhere"), model=scripted()))
+    with pytest.raises(
+        PrerequisiteError, match="'nowhere' cannot be made again: it came from no file"
+    ):
+        eval_retry(log)
+
+
+def test_a_set_is_tried_until_all_have_succeeded_and_then_left_alone(folder):
+    model = Counting(remainder, lambda text, number: text in ("q3", "q8") and number < 3)
+    tasks = [sums(), sums(count=5)]
+    success, logs = eval_set(tasks, log_dir="set", model=scripted(model), max_samples=1)
+    assert success
+    assert [(log.status, log.eval.dataset.samples) for log in logs] == [
+        ("success", 12),
+        ("success", 5),
+    ]
+    assert logs[0].samples is None
+    whole = only(eval(sums(), model=scripted(last(remainder)), log_dir="whole"))
+    assert metrics(logs[0]) == metrics(whole)
+    assert len(list_eval_logs("set")) == 2
+    asked = len(model.calls)
+    assert eval_set(tasks, log_dir="set", model=scripted(model))[0]
+    assert len(model.calls) == asked
+    # More epochs are a part of what is not there yet.
+    success, logs = eval_set(tasks, log_dir="set", model=scripted(model), epochs=Epochs(2, "mean"))
+    assert success
+    assert len(model.calls) == asked + 17
+    assert [log.results.total_samples for log in logs] == [24, 10]
+
+
+def test_a_set_gives_up_after_its_tries(folder):
+    model = Counting(remainder, lambda text, _: text == "q3")
+    success, logs = eval_set(
+        sums(), log_dir="set", model=scripted(model), retry_attempts=2, max_samples=1
+    )
+    assert not success
+    assert only(logs).status == "error"
+    assert model.calls.count("q3") == 3
+    assert model.calls.count("q2") == 1
+    assert len(list_eval_logs("set")) == 3
+
+
+def test_variants_of_a_task_are_two_tasks_and_equal_ones_are_refused(folder):
+    roles = [{"red": scripted(name="mockllm/a")}, {"red": scripted(name="mockllm/b")}]
+    success, logs = eval_set(
+        [task_with(sums(), model_roles=roles[0]), task_with(sums, model_roles=roles[1])],
+        log_dir="set",
+        model=scripted(last(remainder)),
+    )
+    assert success
+    assert [log.eval.model_roles["red"].model for log in logs] == ["mockllm/a", "mockllm/b"]
+    with pytest.raises(PrerequisiteError, match="'sums' is not distinct"):
+        eval_set([sums(), sums], log_dir="other", model=scripted())
+    with pytest.raises(PrerequisiteError, match="holds logs of tasks that are not in this set"):
+        eval_set(sums(count=3), log_dir="set", model=scripted())
+    assert eval_set(sums(count=3), log_dir="set", model=scripted(), log_dir_allow_dirty=True)[0]
+
+
+REFERENCE = """
+import json, sys
+from inspect_ai.log import list_eval_logs, read_eval_log
+(info,) = list_eval_logs(sys.argv[1])
+head = read_eval_log(info, header_only=True)
+log = read_eval_log(info)
+print(json.dumps([head.status, log.eval.model, sorted(log.eval.model_roles), len(log.samples),
+    log.results.scores[0].metrics["accuracy"].value, log.samples[0].events[0].model,
+    log.samples[0].messages[-1].text, log.stats.model_usage["mockllm/model"].total_tokens,
+    log.reductions[0].reducer]))
+"""
+
+
+def test_the_reference_reads_it(folder):
+    pytest.importorskip("inspect_ai", reason="inspect_ai is not here")
+    log = only(eval(sums(epochs=2), model=scripted(last(remainder)), model_roles={"g": scripted()}))
+    done = subprocess.run(
+        [sys.executable, "-c", REFERENCE, str(folder / "logs")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        "success",
+        "mockllm/model",
+        ["g"],
+        24,
+        log.results.scores[0].metrics["accuracy"].value,
+        "mockllm/model",
+        log.samples[0].messages[-1].text,
+        48,
+        "mean",
+    ]

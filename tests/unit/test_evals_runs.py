@@ -1,0 +1,474 @@
+"""Evaluations run: what is asked of which model, what is counted, what becomes of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import threading
+import time
+import tracemalloc
+
+import pytest
+
+from modeld import (
+    Epochs,
+    GenerateConfig,
+    ModelOutput,
+    Task,
+    eval,  # noqa: A004 - the public name
+    eval_async,
+    get_model,
+    model_roles,
+    task_with,
+)
+from modeld.dataset import Sample
+from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.log import list_eval_logs, read_eval_log
+from modeld.scorer import Score, accuracy, choice, includes, match, model_graded_qa, scorer, stderr
+from modeld.solver import (
+    generate,
+    multiple_choice,
+    prompt_template,
+    solver,
+    system_message,
+    use_tools,
+)
+from modeld.tool import tool
+from tests.fakes.scripted import Counting, last, scripted
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def questions(count: int) -> list[Sample]:
+    return [Sample(f"q{i}", target=str(i % 7)) for i in range(count)]
+
+
+def remainder(text: str) -> str:
+    return str(int(text[1:]) % 7)
+
+
+def only(logs):
+    (log,) = logs
+    return log
+
+
+def test_a_conversation_goes_through_its_solvers():
+    seen = []
+
+    def answer(input, tools, tool_choice, config):
+        seen.append([(m.role, m.text) for m in input])
+        return "yes"
+
+    sample = Sample("hi", target="yes", metadata={"name": "Ada"})
+    solvers = [
+        system_message("You are {name}. {unknown}"),
+        prompt_template("<{prompt}>"),
+        generate(),
+    ]
+    log = only(eval(Task([sample], solver=solvers, scorer=match()), model=scripted(answer)))
+    assert seen == [[("system", "You are Ada. {unknown}"), ("user", "<hi>")]]
+    assert [m.role for m in log.samples[0].messages] == ["system", "user", "assistant"]
+    assert [step.solver for step in log.plan.steps] == [
+        "system_message",
+        "prompt_template",
+        "generate",
+    ]
+    assert (log.status, log.samples[0].scores["match"].value) == ("success", "C")
+
+
+def test_tools_are_run_in_the_loop():
+    @tool
+    def double():
+        async def execute(x: int) -> int:
+            """Doubles.
+
+            Args:
+                x: A number.
+            """
+            return 2 * x
+
+        return execute
+
+    def answer(input, tools, tool_choice, config):
+        if input[-1].role == "tool":
+            return f"It is {input[-1].text}"
+        return ModelOutput.for_tool_call("mockllm/m", "double", {"x": 21})
+
+    task = Task(
+        [Sample("?", target="42")], solver=[use_tools(double()), generate()], scorer=includes()
+    )
+    log = only(eval(task, model=scripted(answer)))
+    assert log.samples[0].scores["includes"].value == "C"
+    assert [m.role for m in log.samples[0].messages] == ["user", "assistant", "tool", "assistant"]
+    single = only(
+        eval(task, model=scripted(answer), solver=[use_tools(double()), generate("single")])
+    )
+    assert [m.role for m in single.samples[0].messages] == ["user", "assistant", "tool"]
+
+
+def test_choices_are_asked_and_marked():
+    sample = Sample("Which?", choices=["red", "blue"], target="B")
+    asked = []
+
+    def answer(text: str) -> str:
+        asked.append(text)
+        return "ANSWER: B"
+
+    task = Task([sample], solver=multiple_choice(), scorer=choice())
+    log = only(eval(task, model=scripted(last(answer))))
+    assert "A) red\nB) blue" in asked[0]
+    assert "one of A,B." in asked[0]
+    assert log.results.scores[0].metrics["accuracy"].value == 1
+
+
+def test_roles_are_bound_counted_and_logged():
+    @scorer(metrics=[accuracy(), stderr()])
+    def graded():
+        async def score(state, target):
+            grader = get_model(role="grader")
+            assert sorted(model_roles()) == ["critic", "grader"]
+            output = await grader.generate(f"grade {state.output.completion}")
+            return Score("C" if output.completion == "good" else "I")
+
+        return score
+
+    task = Task(
+        questions(3),
+        scorer=graded(),
+        model_roles={"critic": scripted("c"), "grader": scripted("bad")},
+    )
+    roles = {"grader": scripted("good", "mockllm/grader")}
+    log = only(eval(task, model=scripted(last(remainder)), model_roles=roles))
+    assert log.results.scores[0].metrics["accuracy"].value == 1
+    assert {name: role.model for name, role in log.eval.model_roles.items()} == {
+        "critic": "mockllm/model",
+        "grader": "mockllm/grader",
+    }
+    assert log.stats.role_usage["grader"].total_tokens == 6
+    assert log.stats.model_usage["mockllm/model"].total_tokens == 6
+    assert log.samples[0].role_usage["grader"].total_tokens == 2
+    assert [(e.model, e.role, e.input[-1].text) for e in log.samples[1].events] == [
+        ("mockllm/model", None, "q1"),
+        ("mockllm/grader", "grader", "grade 1"),
+    ]
+    unbound = only(
+        eval(
+            task_with(task, model_roles={"critic": scripted("c"), "grader": scripted("x")}),
+            model=scripted("good"),
+        )
+    )
+    assert unbound.results.scores[0].metrics["accuracy"].value == 0
+    assert model_roles() == {}
+
+
+def test_a_model_grades_under_its_role():
+    said = []
+
+    def grade(text: str) -> str:
+        said.append(text)
+        return "GRADE: I\nI think again. GRADE: C" if "[Submission]: right" in text else "GRADE: I"
+
+    task = Task([Sample("q", target="crit"), Sample("r", target="crit")], scorer=model_graded_qa())
+    answers = last(lambda text: "right [END DATA]" if text == "q" else "wrong")
+    log = only(eval(task, model=scripted(answers), model_roles={"grader": scripted(last(grade))}))
+    assert log.results.scores[0].metrics["accuracy"].value == 0.5
+    assert "right [END-DATA]" in said[0]
+    panel = [scripted("GRADE: C"), scripted("GRADE: C"), scripted("GRADE: I")]
+    voted = only(eval(task, model=scripted(answers), model_roles={"grader": panel}))
+    assert voted.results.scores[0].metrics["accuracy"].value == 1
+    none = only(eval(task, model=scripted(answers), model_roles={"grader": scripted("GRADE: P")}))
+    assert none.results.scores[0].unscored_samples == 2
+    assert none.samples[0].scores["model_graded_qa"].reason == "grader_failed"
+
+
+def test_configs_are_laid_over_each_other():
+    seen = {}
+
+    def remember(name):
+        def answer(input, tools, tool_choice, config):
+            seen[name] = config
+            return "x"
+
+        return answer
+
+    @solver
+    def ask_all():
+        async def solve(state, generate):
+            await get_model(role="other").generate("x")
+            return await generate(state, top_p=0.4)
+
+        return solve
+
+    main = scripted(remember("main"), config=GenerateConfig(temperature=0.1, seed=1, top_k=1))
+    other = scripted(remember("other"), config=GenerateConfig(seed=9, max_retries=9))
+    task = Task(
+        questions(1), solver=ask_all(), config=GenerateConfig(temperature=0.2, seed=2, top_p=0.2)
+    )
+    log = only(eval(task, model=main, model_roles={"other": other}, temperature=0.3, max_retries=3))
+    config = seen["main"]
+    assert (config.top_k, config.seed, config.temperature, config.top_p) == (1, 2, 0.3, 0.4)
+    # Of the task's config another model takes only how to reach it, and that wins.
+    config = seen["other"]
+    assert (config.seed, config.temperature, config.top_p, config.max_retries) == (9, None, None, 3)
+    assert log.plan.config.to_dict() == {
+        "temperature": 0.3,
+        "seed": 2,
+        "top_p": 0.2,
+        "max_retries": 3,
+    }
+    assert log.eval.model_generate_config.seed == 1
+
+
+def test_epochs_are_reduced_and_each_is_a_sample():
+    lock, counts = threading.Lock(), {}
+
+    def every_second(text: str) -> str:
+        with lock:
+            counts[text] = counts.get(text, 0) + 1
+            return remainder(text) if counts[text] % 2 else "wrong"
+
+    task = Task(questions(4), scorer=match(), epochs=Epochs(4, ["mean", "at_least_3", "mode"]))
+    log = only(eval(task, model=scripted(last(every_second))))
+    values = {s.reducer: s.metrics["accuracy"].value for s in log.results.scores}
+    assert values["mean"] == 0.5
+    assert values["at_least_3"] == 0
+    assert [(s.id, s.epoch) for s in log.samples] == [
+        (i, e) for e in (1, 2, 3, 4) for i in (1, 2, 3, 4)
+    ]
+    assert [r.reducer for r in log.reductions] == ["mean", "at_least_3", "mode"]
+    assert only(eval(task, model=scripted("0"), epochs=3)).results.total_samples == 12
+
+
+def test_the_first_error_ends_a_task_and_keeps_what_is_finished():
+    model = scripted(Counting(remainder, lambda text, _: text == "q5"))
+    log = only(eval(Task(questions(10), scorer=match()), model=model, max_samples=1))
+    assert (log.status, len(log.samples)) == ("error", 6)
+    assert "made to fail at q5" in log.error.message
+    assert "Counting" not in log.error.message
+    assert "abcdefghijklmnop" not in log.error.message + log.error.traceback
+    assert log.results.completed_samples == 5
+    assert log.results.scores[0].metrics["accuracy"].value == 1
+    assert log.samples[5].error.message == log.error.message
+
+
+def test_errors_may_be_allowed():
+    def half(text, number):
+        return int(text[1:]) % 2 == 0
+
+    model = scripted(Counting(remainder, half))
+    task = Task(questions(10), scorer=match())
+    log = only(eval(task, model=model, fail_on_error=False))
+    assert (log.status, log.results.completed_samples, log.results.total_samples) == (
+        "success",
+        5,
+        10,
+    )
+    assert [s.error is not None for s in log.samples] == [True, False] * 5
+    assert log.results.scores[0].scored_samples == 5
+    assert only(eval(task, model=model, fail_on_error=0.9)).status == "success"
+    assert only(eval(task, model=model, fail_on_error=5)).status == "error"
+
+
+def test_a_sample_may_be_tried_again():
+    model = scripted(Counting(remainder, lambda _, number: number < 3))
+    log = only(eval(Task(questions(5), scorer=match()), model=model, retry_on_error=2))
+    assert (log.status, log.results.scores[0].metrics["accuracy"].value) == ("success", 1)
+    assert [len(s.error_retries) for s in log.samples] == [2] * 5
+
+
+def test_a_scorer_that_raises_is_an_error_of_the_sample():
+    @scorer(metrics=[accuracy()])
+    def broken():
+        async def score(state, target):
+            raise ZeroDivisionError("a defect of the scorer")
+
+        return score
+
+    log = only(
+        eval(Task(questions(2), scorer=[match(), broken()]), model=scripted("0"), max_samples=1)
+    )
+    assert (log.status, "a defect of the scorer" in log.error.message) == ("error", True)
+    assert "test_evals_runs" in log.error.traceback
+    assert log.samples[0].messages[-1].text == "0"
+    assert log.samples[0].scores["match"].value == "C"
+
+
+def test_limits_end_samples_and_are_no_errors():
+    @solver
+    def endless():
+        async def solve(state, generate):
+            while True:
+                state = await generate(state)
+
+        return solve
+
+    task = Task(questions(2), solver=endless(), scorer=includes())
+    log = only(eval(task, model=scripted("0"), message_limit=5))
+    assert (log.status, log.samples[0].limit.type, len(log.samples[0].messages)) == (
+        "success",
+        "message",
+        5,
+    )
+    assert log.samples[0].scores["includes"].value == "C"
+    log = only(eval(task, model=scripted("0"), token_limit=10))
+    assert log.samples[0].limit.type == "token"
+    assert log.samples[0].model_usage["mockllm/model"].total_tokens > 10
+
+    @solver
+    def asleep():
+        async def solve(state, generate):
+            await asyncio.Event().wait()
+
+        return solve
+
+    log = only(eval(task_with(task, solver=asleep(), time_limit=0.05), model=scripted("0")))
+    assert [s.limit.type for s in log.samples] == ["time", "time"]
+
+
+def test_each_task_runs_with_each_model(monkeypatch):
+    tasks = [
+        Task(questions(1), name="one"),
+        Task(questions(1), name="two", model=scripted("x", "mockllm/own")),
+    ]
+    logs = eval(tasks, model=[scripted("0", "mockllm/a"), scripted("0", "mockllm/b")])
+    assert [(log.eval.task, log.eval.model) for log in logs] == [
+        ("one", "mockllm/a"),
+        ("two", "mockllm/own"),
+        ("one", "mockllm/b"),
+    ]
+    with pytest.raises(InvalidRequest, match="empty list"):
+        eval(tasks, model=[])
+
+
+def test_some_samples_may_be_chosen():
+    task = Task(questions(10), scorer=match())
+    ids = lambda **how: [s.id for s in only(eval(task, model=scripted("0"), **how)).samples]  # noqa: E731
+    assert ids(limit=2) == [1, 2]
+    assert ids(limit=(3, 5)) == [4, 5]
+    assert ids(sample_id=["7", 9]) == [7, 9]
+    with pytest.raises(InvalidRequest, match="id 'a' is there twice"):
+        eval(Task([Sample("q", id="a"), Sample("r", id="a")]), model=scripted("0"))
+
+
+@pytest.mark.parametrize(
+    "how, error, said",
+    [
+        ({"temprature": 1}, InvalidRequest, "no argument temprature"),
+        ({"max_samples": 0}, InvalidRequest, "max_samples must be at least 1"),
+        ({"model_roles": {"grader": []}}, PrerequisiteError, "'grader' was assigned an empty list"),
+        (
+            {"model_roles": {"grader": {"model": "x"}}},
+            PrerequisiteError,
+            "'grader' has an invalid value",
+        ),
+        ({"log_format": "eval"}, InvalidRequest, "modeld writes JSON"),
+        ({"display": "wild"}, InvalidRequest, "display='wild'"),
+    ],
+)
+def test_wrong_arguments_are_named_before_anything_runs(how, error, said, folder):
+    with pytest.raises(error, match=said):
+        eval(Task(questions(1)), model=scripted("0"), **how)
+    assert not list(folder.rglob("*.json"))
+
+
+def test_it_works_in_a_running_loop_in_threads_and_several_at_once():
+    task = Task(questions(20), scorer=match())
+    model = scripted(last(remainder))
+
+    async def inside():
+        async with model as entered:
+            first = only(eval(task, model=entered))
+        second = only(await eval_async(task, model=model))
+        both = await asyncio.gather(*(eval_async(task, model=model) for _ in range(2)))
+        return [first, second, *map(only, both)]
+
+    logs = asyncio.run(inside())
+    threads = [
+        threading.Thread(target=lambda: logs.append(only(eval(task, model=model))))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [log.results.scores[0].metrics["accuracy"].value for log in logs] == [1] * 7
+
+
+def test_thousands_of_samples_have_the_right_scores_and_stay_out_of_memory(folder):
+    chance = random.Random(5)
+    right = {f"q{i}": chance.random() < 0.3 for i in range(5000)}
+    filler = "x" * 2000
+    answer = lambda text: f"{filler} {remainder(text) if right[text] else 'no'}"  # noqa: E731
+    tracemalloc.start()
+    began = time.monotonic()
+    log = only(
+        eval(
+            Task(questions(5000), scorer=includes_free()),
+            model=scripted(last(answer)),
+            max_samples=5000,
+        )
+    )
+    took, (now, peak) = time.monotonic() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    share = sum(right.values()) / 5000
+    metrics = log.results.scores[0].metrics
+    assert metrics["accuracy"].value == pytest.approx(share, abs=1e-12)
+    assert metrics["stderr"].value == pytest.approx(
+        math.sqrt(share * (1 - share) / 4999), abs=1e-12
+    )
+    assert log.stats.model_usage["mockllm/model"].total_tokens == 10_000
+    assert "samples" not in log.__dict__
+    size = sum(path.stat().st_size for path in folder.rglob("*.json"))
+    assert size > 20e6
+    assert now < size / 3, f"{now} bytes are kept of {size} (peak {peak}, {took:.1f} s)"
+
+
+def includes_free():
+    """A scorer that keeps no text: what is measured is what the run keeps."""
+
+    @scorer(metrics=[accuracy(), stderr()])
+    def last_word():
+        async def score(state, target):
+            return Score("C" if state.output.completion.split()[-1] == target.text else "I")
+
+        return score
+
+    return last_word()
+
+
+def test_what_is_cancelled_has_a_log_of_what_is_finished(folder):
+    stuck = threading.Event()
+
+    @solver
+    def sometimes_stuck():
+        async def solve(state, generate):
+            if state.sample_id == 5:
+                stuck.set()
+                await asyncio.Event().wait()
+            return await generate(state)
+
+        return solve
+
+    async def run():
+        work = asyncio.create_task(
+            eval_async(
+                Task(questions(8), solver=sometimes_stuck(), scorer=match()),
+                model=scripted("0"),
+                max_samples=1,
+            )
+        )
+        while not stuck.is_set():
+            await asyncio.sleep(0)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(run())
+    log = read_eval_log(only(list_eval_logs()))
+    assert (log.status, [s.id for s in log.samples]) == ("cancelled", [1, 2, 3, 4])
+    assert not list(folder.rglob(".*.part"))

@@ -1,0 +1,154 @@
+"""Tasks: made, varied, found in files."""
+
+from __future__ import annotations
+
+import pytest
+
+from modeld import GenerateConfig, Task, task, task_with
+from modeld.dataset import Sample
+from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.evals.load import Loader
+from modeld.scorer import match
+from modeld.solver import chain, generate, solver, system_message
+
+
+@task
+def clues(level: int = 1):
+    return Task([Sample("q", target="a")], scorer=match(), name=None, metadata={"level": level})
+
+
+@solver
+def shout():
+    async def solve(state, generate):
+        state.user_prompt.text = state.user_prompt.text.upper()
+        return state
+
+    return solve
+
+
+def test_a_task_has_defaults():
+    bare = Task()
+    assert [s.input for s in bare.dataset] == ["prompt"]
+    assert [step.__name__ for step in bare.solver] == ["solve"]
+    assert bare.name == "task"
+    assert clues().name == "clues"
+    assert len(Task(solver=[chain(shout(), [generate()]), system_message("x")]).solver) == 3
+
+
+def test_task_with_is_a_copy_and_calls_functions():
+    original = clues(3)
+    varied = task_with(original, model_roles={"red": "mockllm/r"}, epochs=2, name="other")
+    assert varied is not original
+    assert (original.model_roles, original.epochs, original.name) == ({}, None, "clues")
+    assert (varied.model_roles, varied.epochs.epochs, varied.name) == (
+        {"red": "mockllm/r"},
+        2,
+        "other",
+    )
+    assert varied.metadata == {"level": 3}
+    assert task_with(clues, config=GenerateConfig(seed=1)).config.seed == 1
+    with pytest.raises(InvalidRequest, match="Task has no colour"):
+        task_with(clues, colour="red")
+    with pytest.raises(InvalidRequest, match="a Task is expected, not str"):
+        task_with("clues.py")
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"dataset": "arc.csv"}, "a Dataset or a list of Samples"),
+        ({"solver": "generate"}, "a solver is an async function"),
+        ({"scorer": "match"}, "a scorer is an async function"),
+        ({"epochs": 0}, "epochs must be a whole number from 1"),
+        ({"sandbox": "docker"}, "sandboxes"),
+    ],
+)
+def test_a_wrong_part_of_a_task_is_named(fields, said):
+    with pytest.raises(InvalidRequest, match=said):
+        Task(**fields)
+
+
+def test_functions_that_return_the_wrong_thing_are_named():
+    @task
+    def broken():
+        return [Sample("q")]
+
+    with pytest.raises(InvalidRequest, match="'broken' returned list, not a Task"):
+        broken()
+
+    @solver
+    def plain():
+        return lambda state, generate: state
+
+    with pytest.raises(ValueError, match="'plain' must return an async function"):
+        plain()
+
+
+FILE = """
+from pathlib import Path
+from modeld import Task, task
+from modeld.dataset import csv_dataset, Sample
+from beside import NAME
+
+{decorated}
+def one(n: int = 1):
+    return Task(csv_dataset("data.csv"), name=NAME)
+
+@task(name="second")
+def two(n: int = 1):
+    return Task([Sample("q")] * 0 or [Sample(f"q{{i}}") for i in range(n)])
+
+def not_a_task():
+    return None
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    inner = tmp_path / "suite"
+    inner.mkdir()
+    (inner / "arc.py").write_text(FILE.format(decorated="@task"))
+    (inner / "beside.py").write_text("NAME = 'beside'\n")
+    (inner / "data.csv").write_text("input,target\nq,a\n")
+    return tmp_path
+
+
+def test_a_file_gives_its_tasks_from_its_own_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    both = Loader({"n": 4}).load("suite/arc.py")
+    assert [(t.name, len(t.dataset)) for t in both] == [("beside", 1), ("second", 4)]
+    assert [t.name for t in Loader({}).load("suite/arc.py@second")] == ["second"]
+    assert [t.name for t in Loader({}).load("suite")] == ["beside", "second"]
+    assert [t.name for t in Loader({}).load(None)] == ["beside", "second"]
+    assert [t.name for t in Loader({}).load(["suite/arc.py@second", clues, clues()])] == [
+        "second",
+        "clues",
+        "clues",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text, spec, said",
+    [
+        (None, "gone.py", "no task file gone.py"),
+        ("x = 1\n", "a.py", "no function with @task in a.py"),
+        ("x = 1\n", "a.py@one", "no task 'one' in a.py"),
+        ("def f(:\n", "a.py", "a.py cannot be read: .*line 1"),
+        ("\nimport gone_module\n", "a.py", "a.py cannot be run: ModuleNotFoundError.*line 2"),
+        ("1 / 0\n", "a.py", "ZeroDivisionError: division by zero .line 1"),
+        ("x\n", "a.txt", "a.txt is not a Python file"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path, monkeypatch, text, spec, said):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / spec.split("@")[0]).write_text(text)
+    with pytest.raises(PrerequisiteError, match=said):
+        Loader({}).load(spec)
+
+
+def test_a_wrong_argument_of_a_task_is_named():
+    with pytest.raises(InvalidRequest, match=r"task 'clues'.*'colour'"):
+        Loader({"colour": 1}).load(clues)
+    with pytest.raises(InvalidRequest, match="a Task is expected, not int"):
+        Loader({}).load([5])
