@@ -14,10 +14,10 @@ from modeld.types import (
     ContentText,
     ModelOutput,
 )
+from modeld_daemon.core.replay import replay_output
 from modeld_daemon.providers.mistral.messages import messages_to_wire
 from modeld_daemon.providers.mistral.response import output_from
 from modeld_daemon.providers.mistral.stream import ChunkFold, StreamError
-from modeld_daemon.core.replay import replay_output
 from tests.unit.test_openai_chat_stream import Deltas
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}

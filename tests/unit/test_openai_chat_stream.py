@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeld.types import ContentText, ModelOutput
+from modeld_daemon.core.replay import replay_output
 from modeld_daemon.providers.openai_chat.response import output_from
 from modeld_daemon.providers.openai_chat.stream import ChunkFold, StreamError
-from modeld_daemon.core.replay import replay_output
 
 
 class Deltas:

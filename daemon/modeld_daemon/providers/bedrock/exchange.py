@@ -10,11 +10,11 @@ from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.ports import Sink
+from ...core.replay import replay_output
 from ..aws.errors import WireError, failure, read_error, sad_result
 from ..aws.eventstream import FrameParser
 from ..http.client import Response, StreamResponse
 from ..http.jsontext import loads
-from ...core.replay import replay_output
 from .response import output_from
 from .stream import EventFold, StreamError
 

@@ -10,11 +10,11 @@ from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.ports import Sink
+from ...core.replay import replay_output
 from ..http.client import Response, StreamResponse
 from ..http.jsontext import loads
 from ..http.rate_limits import rate_limits
 from ..http.sse import EventParser
-from ...core.replay import replay_output
 from .errors import WireError, choice_error, error_from, failure, read_error, sad_result
 from .quirks import Quirks
 from .response import output_from
