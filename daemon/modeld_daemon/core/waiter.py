@@ -43,7 +43,15 @@ class Waiter:
 
     __slots__ = ("_call", "_deadline", "_joined", "_route", "_scope", "_watcher", "ended")
 
-    def __init__(self, watcher: Watcher, call: Call, route: Route, *, joined: bool, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        watcher: Watcher,
+        call: Call,
+        route: Route,
+        *,
+        joined: bool,
+        deadline: float | None = None,
+    ) -> None:
         self._watcher = watcher
         self._call = call
         self._route = route
