@@ -13,6 +13,7 @@ from typing import Any
 from ...core.ports import Row
 from ...core.sessions import ACCEPTED
 from ...extension import API_VERSION, GROUP
+from ..row_quirks import wrong_quirk
 from .origin import Origin
 
 __all__ = ["DIALECT", "Extension", "find", "load", "provisional"]
@@ -103,6 +104,8 @@ def load(origin: Origin, dialects: Collection[str]) -> Extension:
         if row.dialect not in dialects:
             known = ", ".join(sorted(dialects))
             raise origin.fault(f"there is no dialect {row.dialect!r:.40}; there are {known}")
+        if wrong := wrong_quirk(row.dialect, row.quirks):
+            raise origin.fault(wrong)
         return Extension(origin, row)
     if not callable(getattr(made, "generate", None)):
         raise origin.fault(

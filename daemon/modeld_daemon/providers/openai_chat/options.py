@@ -13,7 +13,7 @@ from ...core.ports import Connection, Row
 from ..aws.place import check_aws, named_region
 from ..azure.entra import check_entra
 
-__all__ = ["Options", "check", "read_options", "require_key"]
+__all__ = ["BODY_KINDS", "Options", "check", "read_options", "require_key"]
 
 Streaming: TypeAlias = Literal["auto", "always", "never"]
 
@@ -37,7 +37,7 @@ _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
     "user": (str,),
     "store": (bool,),
 }
-_TYPES: Mapping[str, tuple[type, ...]] = {
+BODY_KINDS: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
     "int": (int,),
     "str": (str,),
@@ -117,7 +117,7 @@ def read_options(
             continue
         if name in own:
             kind, place = own[name]
-            _put(body, place, _checked(name, value, _TYPES[kind]))
+            _put(body, place, _checked(name, value, BODY_KINDS[kind]))
         elif name in _CLIENT_ARGS:
             client[name] = _checked(name, value, _CLIENT_ARGS[name])
         elif name in _AWS_ARGS and (quirks or {}).get("place") == "mantle":
