@@ -80,3 +80,28 @@ def test_the_daemon_starts_without_any_sdk():
     sdks = ("openai", "anthropic", "mistralai", "xllamacpp", "torch", "transformers")
     loaded = loaded_by("import modeld_daemon.app")
     assert [m for m in sorted(loaded) if any(is_in(m, sdk) for sdk in sdks)] == []
+
+
+UNUSED = ("google.protobuf.text_format", "grpc.aio._channel", "typing_extensions")
+"""A module of each that a first call has no use for; the packages import them all the same."""
+
+
+def test_the_rpc_room_executes_nothing_that_a_call_has_no_use_for():
+    loaded = loaded_by("import modeld.rpc")
+    assert "grpc" in loaded
+    assert [m for m in UNUSED if m in loaded] == []
+
+
+def test_what_was_put_off_is_there_for_who_uses_it():
+    loaded = loaded_by(
+        "import modeld.rpc, grpc.aio; from google.protobuf import text_format;"
+        " from modeld.v1.session_service_pb2 import Hello;"
+        " assert grpc.aio.insecure_channel and str(Hello(pid=7)).strip() == 'pid: 7'"
+    )
+    assert {"google.protobuf.text_format", "grpc.aio._channel"} <= loaded
+
+
+def test_the_daemon_does_not_load_what_protobuf_needs_for_text():
+    loaded = loaded_by("import modeld_daemon.app.compose")
+    assert "grpc.aio._server" in loaded
+    assert "google.protobuf.text_format" not in loaded

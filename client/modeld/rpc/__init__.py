@@ -5,12 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 
-# grpc reads these when it is imported, which the rooms below do: the first makes a fork safe, the
-# second keeps grpc from writing to the user's stderr.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
 from ..environment import Environment
+from . import before_grpc as before_grpc  # first: what it does holds for the rooms below
 from . import mailbox
 from .calls import (
     Ask,
