@@ -47,6 +47,8 @@ GRACE_SECONDS = 10.0
 """How long a session is kept whose stream broke while its client lives."""
 LOOK_SECONDS = 0.05
 """How often the client's process is looked at meanwhile."""
+WRITE_SECONDS = 0.05
+"""A write that was cancelled is under way still, and grpc takes no status before it has gone."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -107,6 +109,7 @@ class SessionServicer(SessionServiceServicer):
         finally:
             self._leave(connection, stream)
         if fault is not None:  # outside, or a group would wrap it
+            await anyio.sleep(WRITE_SECONDS)
             await context.abort(*fault)
 
     async def _greeted(self, frames: list[pb.ClientFrame], context: Context) -> pb.Hello:
