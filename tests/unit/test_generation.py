@@ -55,7 +55,8 @@ def test_clients_are_led_here_only_from_publish_to_retire(home):
     assert generation.stands()
     generation.retire()
     assert Record.read(home.record) is None
-    assert os.listdir(home.run) == [f"{generation.name}.json"]
+    names = {f"{generation.name}.json", f"{generation.name}.sock"}
+    assert set(os.listdir(home.run)) == names
     generation.release()
     assert os.listdir(home.run) == []
 
@@ -99,7 +100,8 @@ def test_what_dead_generations_left_is_cleared_away(home):
     for name in ("run/dead.sock", "run/dead.json", "run/x.json.1-2.new", "daemon.json.1-2.new"):
         Path(f"{home.path}/{name}").write_text("{}")
     generation = Generation.claim(home)
-    assert os.listdir(home.run) == [f"{generation.name}.json"]
+    names = {f"{generation.name}.json", f"{generation.name}.sock"}
+    assert set(os.listdir(home.run)) == names
     assert not list(Path(home.path).glob("*.new"))
     generation.release()
 
