@@ -56,6 +56,7 @@ class Outbox:
         self._wake: asyncio.Future[None] | None = None
         self._owes = False
         """Whether the client has asked what was received."""
+        self._stopping = False
 
     @property
     def empty(self) -> bool:
@@ -81,17 +82,25 @@ class Outbox:
         self._owes = True
         self._stir()
 
+    def stop(self) -> None:
+        """Lets `run` return when the message has gone that is on its way."""
+        self._stopping = True
+        self._stir()
+
     def _stir(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
     async def run(self, context: Context, first: Iterable[pb.ConnectResponse]) -> None:
-        """Writes to one stream until it ends: first these messages, which are counted already."""
+        """Writes to one stream until `stop`: first these messages, which are counted already."""
         loop = asyncio.get_running_loop()
+        self._stopping = False
         try:
             for early in first:
+                if self._stopping:
+                    return
                 await context.write(early)
-            while True:
+            while not self._stopping:
                 if not self._turns and not self._owes:
                     # A bare future: an event would cost a round of the loop more per message.
                     self._wake = loop.create_future()
@@ -106,6 +115,8 @@ class Outbox:
 
     def _message(self) -> pb.ConnectResponse | None:
         """What waits, as one message, which is counted and kept: it may be lost on its way."""
+        if self._stopping:
+            return None
         frames: list[pb.ServerFrame] = []
         size = taken = 0
         for _ in range(min(len(self._turns), MOST_TURNS)):

@@ -47,8 +47,8 @@ GRACE_SECONDS = 10.0
 """How long a session is kept whose stream broke while its client lives."""
 LOOK_SECONDS = 0.05
 """How often the client's process is looked at meanwhile."""
-WRITE_SECONDS = 0.05
-"""A write that was cancelled is under way still, and grpc takes no status before it has gone."""
+WRITE_SECONDS = 0.25
+"""How long a message that is on its way may take when its stream is to end."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -109,7 +109,6 @@ class SessionServicer(SessionServiceServicer):
         finally:
             self._leave(connection, stream)
         if fault is not None:  # outside, or a group would wrap it
-            await anyio.sleep(WRITE_SECONDS)
             await context.abort(*fault)
 
     async def _greeted(self, frames: list[pb.ClientFrame], context: Context) -> pb.Hello:
@@ -171,10 +170,25 @@ class SessionServicer(SessionServiceServicer):
             received=0 if delivery is None else delivery.received,
         )
         first = pb.ConnectResponse(frames=[pb.ServerFrame(call_id=0, welcome=welcome)])
+        outbox, writing = connection.outbox, anyio.CancelScope(shield=True)
+        written = anyio.Event()
+
+        async def write() -> None:
+            with writing:
+                await outbox.run(context, [first, *missing])
+            written.set()
+
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(connection.outbox.run, context, [first, *missing])
-            fault = await _read(connection, frames, context)
-            tasks.cancel_scope.cancel()
+            tasks.start_soon(write)
+            try:
+                fault = await _read(connection, frames, context)
+            finally:
+                # A write that is cancelled is under way still, and grpc takes no status before it
+                # has gone: the stream would never end.
+                outbox.stop()
+                with anyio.move_on_after(WRITE_SECONDS, shield=True):
+                    await written.wait()
+                writing.cancel()
         return fault
 
     def _leave(self, connection: Connection, stream: Stream) -> None:
