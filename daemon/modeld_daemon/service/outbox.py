@@ -56,6 +56,7 @@ class Outbox:
         self._wake: asyncio.Future[None] | None = None
         self._owes = False
         """Whether the client has asked what was received."""
+        self._asks = False
         self._stopping = False
 
     @property
@@ -76,6 +77,11 @@ class Outbox:
             return False
 
         self.turn(take)
+
+    def ask(self) -> None:
+        """Asks the client soon what it has received, if it can tell."""
+        self._asks = self._delivery is not None
+        self._stir()
 
     def acknowledge(self) -> None:
         """Says soon what was received."""
@@ -101,7 +107,7 @@ class Outbox:
                     return
                 await context.write(early)
             while not self._stopping:
-                if not self._turns and not self._owes:
+                if not (self._turns or self._owes or self._asks):
                     # A bare future: an event would cost a round of the loop more per message.
                     self._wake = loop.create_future()
                     await self._wake
@@ -127,8 +133,9 @@ class Outbox:
             taken = len(frames)
             if size > MESSAGE_BYTES:
                 break
-        owed, self._owes = self._owes, False
-        if not frames and not owed:
+        bare, asks = self._owes or self._asks, self._asks
+        self._owes = self._asks = False
+        if not frames and not bare:
             return None
         message = pb.ConnectResponse(frames=frames)
         delivery = self._delivery
@@ -136,8 +143,9 @@ class Outbox:
             message.received = delivery.received
             if frames:
                 delivery.keep(message, size)
-                if delivery.asks():
-                    message.acknowledge = True
+                asks |= delivery.asks()
+            if asks:
+                message.acknowledge = True
         return message
 
 

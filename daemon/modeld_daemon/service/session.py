@@ -47,6 +47,8 @@ GRACE_SECONDS = 10.0
 """How long a session is kept whose stream broke while its client lives."""
 LOOK_SECONDS = 0.05
 """How often the client's process is looked at meanwhile."""
+ANSWER_SECONDS = 1.0
+"""How long a daemon that leaves waits for clients to say that they have their answers."""
 WRITE_SECONDS = 0.25
 """How long a message that is on its way may take when its stream is to end."""
 
@@ -69,7 +71,6 @@ class SessionServicer(SessionServiceServicer):
         self._connections: dict[str, Connection] = {}
         self._missed: dict[Connection, anyio.CancelScope] = {}
         """Those whose stream is gone, and what ends the waiting for another one."""
-        self._settled: anyio.Event | None = None
 
     def say_goodbye(self, reason: str) -> None:
         """Tells every client to send new calls elsewhere."""
@@ -78,11 +79,18 @@ class SessionServicer(SessionServiceServicer):
             connection.outbox.frame(frame)
 
     async def settled(self) -> None:
-        """Returns when no answer waits here for a client that may come back for it."""
-        while any(not connection.outbox.empty for connection in self._missed):
-            self._settled = self._settled or anyio.Event()
-            await self._settled.wait()
-            self._settled = None
+        """Returns when all clients have their answers. One that is away is waited for as long as its
+        session is kept; one that is there and says nothing, for a moment.
+        """
+        for connection in self._connections.values():
+            connection.outbox.ask()
+        patience = anyio.current_time() + ANSWER_SECONDS
+        while any(  # noqa: ASYNC110  # a few rounds in the life of a daemon
+            not connection.outbox.empty
+            and (connection in self._missed or anyio.current_time() < patience)
+            for connection in self._connections.values()
+        ):
+            await anyio.sleep(ANSWER_SECONDS / 100)
 
     async def Connect(self, requests: Any, context: Context) -> None:  # noqa: N802
         """Serves one client until its stream ends."""
@@ -218,8 +226,6 @@ class SessionServicer(SessionServiceServicer):
         scope = self._missed.pop(connection, None)
         if scope is not None:
             scope.cancel()
-        if self._settled is not None:
-            self._settled.set()
 
     def _end(self, connection: Connection) -> None:
         if self._connections.pop(connection.session.id, None) is None:
