@@ -4,8 +4,9 @@
                under run/, so that `stop` finds this process even before and after it serves
     (serve)    the server binds run/<generation>.sock
     publish    daemon.json and the symlink modeld.sock now lead here
-    retire     they no longer do, the socket has no name, and the lock is free: a successor may
-               start while the last calls of this generation go on
+    retire     they no longer do, and the lock is free: a successor may start while the last calls
+               of this generation go on. Its socket keeps its name, for clients whose stream breaks
+               while their answers wait here
     release    nothing of this generation is left
 
 The order is what matters. Binding over a live socket silently succeeds and steals it, and a
@@ -133,12 +134,12 @@ class Generation:
             if new_token:
                 make_token(self.home, replace=True)
         self._published = False
-        _remove(self.socket)
         self._lock.release()
 
     def release(self) -> None:
         """Removes all that is left of this generation."""
         self.retire()
+        _remove(self.socket)
         _remove(self._own_record)
 
     def _record(self) -> Record:

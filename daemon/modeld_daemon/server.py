@@ -26,6 +26,7 @@ from modeld.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
 from modeld.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from modeld.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 
+from .core.flights import Spawner
 from .core.kept import CacheBoard
 from .core.pipeline import Pipeline
 from .core.ports import Catalog
@@ -80,12 +81,13 @@ class Server:
         token: str,
         identity: Identity,
         stop: StopRequest,
+        tasks: Spawner,
     ) -> None:
         self._pipeline = pipeline
         self._admission = Admission()
         self._server = grpc.aio.server(interceptors=[DoorInterceptor(token)], options=list(OPTIONS))
         self._health = HealthServicer()
-        self._sessions = SessionServicer(pipeline, sessions, self._admission)
+        self._sessions = SessionServicer(pipeline, sessions, self._admission, tasks)
         inference = InferenceServicer(pipeline, sessions, self._admission)
         models = ModelServicer(sessions, catalog, self._admission)
         daemon = DaemonServicer(pipeline, sessions, catalog, self._admission, identity, stop)
@@ -120,6 +122,7 @@ class Server:
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         with anyio.move_on_after(grace):
             await self._pipeline.flights.drained()
+            await self._sessions.settled()
 
     async def stop(self) -> None:
         """Cancels what still runs and closes every connection."""

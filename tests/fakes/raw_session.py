@@ -35,6 +35,12 @@ def hello(**fields: Any) -> pb.ClientFrame:
     return pb.ClientFrame(hello=pb.Hello(**{**defaults, **fields}))
 
 
+def resuming(session: str, received: int, **fields: Any) -> pb.ClientFrame:
+    """A hello that goes on with a session."""
+    resume = pb.Resume(session=session, received=received)
+    return hello(capabilities=["resume"], resume=resume, **fields)
+
+
 def call(text: str, model: str = "free/model", **fields: Any) -> Call:
     target = {} if "handle" in fields else {"model": ModelSpec(name=model)}
     return Call(input=text, **target, **fields)
@@ -85,6 +91,10 @@ class RawSession:
         self._read: deque[pb.ServerFrame] = deque()
         self._by_call: dict[int, deque[pb.ServerFrame]] = defaultdict(deque)
         self.largest_message = 0
+        self.received = 0
+        """Messages that count, as a client that resumes counts them."""
+        self.confirmed = 0
+        """How many of this side's messages the daemon says it has."""
         metadata = (("authorization", f"Bearer {house.token if token is None else token}"),)
         self.stream = SessionServiceStub(self._channel).Connect(
             iter(self._outbox.get, None), metadata=metadata, timeout=seconds
@@ -112,11 +122,19 @@ class RawSession:
         """Sends frames in one message."""
         self._outbox.put(pb.ConnectRequest(frames=frames))
 
+    def acknowledge(self, received: int | None = None, *, ask: bool = False) -> None:
+        """Says what was received."""
+        count = self.received if received is None else received
+        self._outbox.put(pb.ConnectRequest(received=count, acknowledge=ask))
+
     def any_frame(self) -> pb.ServerFrame:
         """The next frame, whosever it is."""
         while not self._read:
             message = next(self.stream)
             self.largest_message = max(self.largest_message, message.ByteSize())
+            self.confirmed = max(self.confirmed, message.received)
+            welcomes = any(frame.HasField("welcome") for frame in message.frames)
+            self.received += bool(message.frames) and not welcomes
             self._read.extend(message.frames)
         return self._read.popleft()
 

@@ -18,6 +18,10 @@ class Relay:
         """Socket of the daemon; None closes new connections at once."""
         self.passed = 0
         """Connections since the start."""
+        self.poison: bytes | None = None
+        """Every connection that these bytes are to pass by breaks before they do."""
+        self.left: dict[str, int] = {}
+        """Bytes that may still pass "up" or "down" before every connection breaks, once."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
@@ -69,13 +73,33 @@ class Relay:
         self._writers |= {writer, out}
         try:
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(self._pump(reader, out), self._pump(ahead, writer))
+                await asyncio.gather(
+                    self._pump(reader, out, "up"), self._pump(ahead, writer, "down")
+                )
         finally:
             self._writers -= {writer, out}
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str
+    ) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):
             while data := await reader.read(65536):
+                if self.poison is not None and self.poison in data:
+                    break
+                data, over = self._allowed(data, way)
                 writer.write(data)
                 await writer.drain()
+                if over:
+                    await asyncio.sleep(0)  # what was written leaves before the wire is cut
+                    await self._cut()
         writer.transport.abort()
+
+    def _allowed(self, data: bytes, way: str) -> tuple[bytes, bool]:
+        left = self.left.get(way)
+        if left is None:
+            return data, False
+        if len(data) < left:
+            self.left[way] = left - len(data)
+            return data, False
+        del self.left[way]
+        return data[:left], True

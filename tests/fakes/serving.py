@@ -112,6 +112,7 @@ class House:
                 token=self.token,
                 identity=Identity(self.generation, 0, lambda: 0),
                 stop=lambda **_how: self._leaving.set(),
+                tasks=tasks,
             )
             await self.server.start(self.socket)
             record = Record.of_this_process(

@@ -55,7 +55,8 @@ def test_clients_are_led_here_only_from_publish_to_retire(home):
     assert generation.stands()
     generation.retire()
     assert Record.read(home.record) is None
-    assert os.listdir(home.run) == [f"{generation.name}.json"]
+    names = {f"{generation.name}.json", f"{generation.name}.sock"}
+    assert set(os.listdir(home.run)) == names
     generation.release()
     assert os.listdir(home.run) == []
 

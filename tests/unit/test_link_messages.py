@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 
-from modeld.rpc.link import _Messages
+from modeld.rpc.messages import Messages
 from modeld.v1 import session_service_pb2 as pb
 
 
@@ -13,7 +13,10 @@ def messages(*numbers):
     outbox = SimpleQueue()
     for number in numbers:
         outbox.put(pb.ClientFrame(call_id=number))
-    return outbox, _Messages(outbox)
+    sent = Messages(outbox, pb.ConnectRequest(frames=[pb.ClientFrame(hello=pb.Hello())]))
+    assert next(sent).frames[0].HasField("hello")
+    sent.begin(None)
+    return outbox, sent
 
 
 def test_frames_that_wait_go_together_and_the_end_comes_last():

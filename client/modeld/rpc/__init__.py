@@ -17,8 +17,8 @@ from .calls import (
     stream,
     stream_sync,
 )
+from .forks import keep_all_for_ever
 from .hub import Hub
-from .link import keep_all_for_ever
 from .pending import RemoteModel
 
 __all__ = [

@@ -4,8 +4,9 @@
 - Anything else (no link yet, a broken link, a model that is not open there) is left to one worker
   thread, which finds or starts the daemon, opens the model and sends the call. So nothing blocks
   an event loop, and a burst of first calls starts one daemon and opens one link.
-- When a link breaks, what had no answer goes back to the worker. Earlier deltas are void then, and
-  the caller is told (`Resent`). A call that broke its link too often is given up: it may be the
+- A link whose stream breaks goes on over another one, and nothing happens here. When the link
+  itself breaks (the daemon has died), what had no answer goes back to the worker. Earlier deltas are
+  void then, and the caller is told (`Resent`). A call that broke its link too often is given up: it may be the
   reason.
 - A daemon that is stopping finishes what it runs; new calls wait in the worker for the next one.
 - After a fork the child forgets everything without closing it, and starts anew.
@@ -28,8 +29,9 @@ from ..v1.model_service_pb2 import CloseModelRequest
 from ..wire import failure_from_proto
 from .deadlines import Deadlines
 from .endpoint import Endpoint, find_or_start
+from .forks import connecting
 from .large import LARGE_BYTES, check_size, send_large
-from .link import Link, LinkBroken, connecting
+from .link import Link, LinkBroken
 from .mailbox import SyncMailbox
 from .opening import Opening
 from .pending import PendingCall, RemoteModel, Resent

@@ -1,26 +1,38 @@
-"""One connection to a daemon: the session stream, its outbox and its reader thread.
+"""One session with a daemon: its stream, or several in turn, its outbox and its reader thread.
 
 grpc's blocking stub is used on purpose: it is bound to no event loop, and survives a fork (with
 GRPC_ENABLE_FORK_SUPPORT, which the package sets before it imports grpc). Frames that wait while a message is being
 written are sent together in the next one.
+
+When the stream breaks, the reader thread opens another one to the same daemon and goes on with the
+session: both sides send what was lost (`modeld.wire.delivery`), and nobody else notices. Frames wait
+in the outbox meanwhile. Only if the daemon is gone, or does not know the session any more, is the
+link broken. A stream that cannot be trusted (what came makes no sense, or the same message broke
+several streams) is followed by one that only says bye, so that the daemon ends the calls, which are
+about to be sent again one by one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+import time
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from queue import Empty, SimpleQueue
-from weakref import WeakSet
+from queue import SimpleQueue
+from typing import Any
 
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # the list of what a fork touches
 
 from .. import __version__
 from ..errors import DaemonUnavailable
+from ..launch import probe
 from ..v1 import session_service_pb2 as pb
+from ..wire.delivery import RESUME, Delivery, Impossible
+from .forks import connecting, hold_messages_at_forks, live, made
+from .messages import Messages, Outbox, Requests
 
 __all__ = [
     "MESSAGE_BYTES",
@@ -28,18 +40,15 @@ __all__ = [
     "Link",
     "LinkBroken",
     "Unauthenticated",
-    "connecting",
-    "keep_all_for_ever",
 ]
 
 PROTOCOL = 1
 MESSAGE_BYTES = 64 * 1024 * 1024
-JOINED_BYTES = 1024 * 1024
-"""Size after which no more frames join a message."""
 HANDSHAKE_SECONDS = 10.0
-HOLD_SECONDS = 1.0
-"""Longest time that a fork waits for a message on its way: a daemon that reads nothing must not
-stop it."""
+RESUME_SECONDS = 8.0
+"""How long a daemon that is there is asked to go on; it keeps the session a little longer."""
+BYE_SECONDS = 0.5
+"""Longest wait for the daemon's answer to bye."""
 
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -54,11 +63,14 @@ CONNECT = "/modeld.v1.SessionService/Connect"
 
 
 class LinkBroken(Exception):
-    """The stream could not be opened, or ended. `draining` says that the daemon is stopping."""
+    """The stream could not be opened, or ended. `draining` says that the daemon is stopping, `final`
+    that it has answered and will not answer otherwise.
+    """
 
-    def __init__(self, message: str, *, draining: bool = False) -> None:
+    def __init__(self, message: str, *, draining: bool = False, final: bool = False) -> None:
         super().__init__(message)
         self.draining = draining
+        self.final = final or draining
 
 
 class Unauthenticated(LinkBroken):
@@ -66,13 +78,13 @@ class Unauthenticated(LinkBroken):
 
 
 class Link:
-    """A live session with one daemon.
+    """A session with one daemon.
 
     Args:
         target: grpc target such as `unix:/path` or `host:port`.
         token: The daemon's token.
         on_frame: Called in the reader thread for each frame.
-        on_broken: Called in the reader thread, once, when the stream has ended.
+        on_broken: Called in the reader thread, once, when the session cannot go on.
     """
 
     def __init__(
@@ -86,11 +98,13 @@ class Link:
         self.channel = grpc.insecure_channel(target, options=OPTIONS)
         self._on_frame = on_frame
         self._on_broken = on_broken
-        _hold_messages_at_forks()  # now that grpc has registered handlers of its own
-        self._outbox: SimpleQueue[pb.ClientFrame | None] = SimpleQueue()
-        self._messages = _Messages(self._outbox)
-        _open.add(self)
-        _made.add(self)
+        self._target = target
+        hold_messages_at_forks()  # now that grpc has registered handlers of its own
+        self._outbox: Outbox = SimpleQueue()
+        self._delivery: Requests | None = None
+        """The counting of messages, if the daemon can resume."""
+        self._stream: Any = None
+        made.add(self)
         self.alive = False
         self.draining = False
         self.session = ""
@@ -105,32 +119,44 @@ class Link:
         self.environment_known = 0
         """Updates of which it is certain that the daemon has them."""
         self._closing = False
-        self._reader = threading.Thread(target=self._read, name="modeld-reader", daemon=True)
+        self._reader = threading.Thread(target=self._live, name="modeld-reader", daemon=True)
 
     def open(self) -> None:
         """Connects and shakes hands. Raises `LinkBroken` or `Unauthenticated`."""
-        self._outbox.put(pb.ClientFrame(call_id=0, hello=_hello()))
+        try:
+            welcome = self._open_stream(_hello())
+        except Exception:
+            self.channel.close()
+            raise
+        if RESUME in welcome.capabilities:
+            self._delivery = Delivery()
+        self.session, self.daemon_version = welcome.session, welcome.daemon_version
+        self.alive = True
+        self._messages.begin(self._delivery)
+        self._reader.start()
+
+    def _open_stream(self, hello: pb.Hello) -> pb.Welcome:
+        """Opens a stream, which sends nothing yet; gives the answer to hello."""
         connect = self.channel.stream_stream(
             CONNECT,
             request_serializer=pb.ConnectRequest.SerializeToString,
             response_deserializer=pb.ConnectResponse.FromString,
         )
-        self._stream = connect(self._messages, metadata=self.metadata)
+        first = pb.ConnectRequest(frames=[pb.ClientFrame(call_id=0, hello=hello)])
+        self._messages = messages = Messages(self._outbox, first)
+        live.add(self)
+        self._stream = connect(messages, metadata=self.metadata)
         timer = threading.Timer(HANDSHAKE_SECONDS, self._stream.cancel)
         timer.daemon = True
         timer.start()
         try:
-            welcome = self._welcomed()
+            return self._welcomed()
         except Exception:
-            _open.discard(self)
-            self._outbox.put(None)
-            self.channel.close()
+            live.discard(self)
+            messages.end()
             raise
         finally:
             timer.cancel()
-        self.session, self.daemon_version = welcome.session, welcome.daemon_version
-        self.alive = True
-        self._reader.start()
 
     def _welcomed(self) -> pb.Welcome:
         try:
@@ -139,7 +165,8 @@ class Link:
             raise _broken(error) from None
         if first is None or not first.frames or not first.frames[0].HasField("welcome"):
             raise LinkBroken("the daemon did not answer hello with welcome")
-        return first.frames[0].welcome
+        welcome: pb.Welcome = first.frames[0].welcome
+        return welcome
 
     @property
     def connected(self) -> bool:
@@ -150,23 +177,97 @@ class Link:
         """Puts a frame on its way, in order; returns at once."""
         self._outbox.put(frame)
 
-    def _read(self) -> None:
-        reason = "the daemon closed the connection"
+    def _live(self) -> None:
+        """In the reader thread: stream after stream, until the session ends."""
+        reason = ""
         try:
-            for message in self._stream:
-                for frame in message.frames:
-                    self._on_frame(self, frame)
-        except grpc.RpcError as error:
-            reason = f"{error.code().name}: {error.details()}"
-        except Exception as defect:  # noqa: BLE001  # a frame that makes no sense ends the link
+            while True:
+                reason, sound = self._read()
+                if self._closing or not self._resume(sound=sound):
+                    return
+        except Exception as defect:  # noqa: BLE001  # callers must not wait for a dead thread
             reason = f"{type(defect).__name__}: {defect}"
         finally:
             self.alive = False
-            _open.discard(self)
+            live.discard(self)
             self._outbox.put(None)
             if not self._closing:
                 self._on_broken(self, reason)
                 self.channel.close()
+
+    def _read(self) -> tuple[str, bool]:
+        """Takes frames until the stream ends; why it did, and whether all that came made sense."""
+        delivery = self._delivery
+        try:
+            for message in self._stream:
+                for frame in message.frames:
+                    self._on_frame(self, frame)
+                if delivery is not None:
+                    delivery.confirm(message.received)
+                    if message.frames:
+                        delivery.received += 1
+                    if message.acknowledge:
+                        self._outbox.put(True)
+        except grpc.RpcError as error:
+            sound = error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED  # one was too large
+            return f"{error.code().name}: {error.details()}", sound
+        except Exception as defect:  # noqa: BLE001  # a frame that makes no sense ends the link
+            return f"{type(defect).__name__}: {defect}", False
+        return "the daemon closed the connection", True
+
+    def _resume(self, *, sound: bool) -> bool:
+        """Goes on with the session over another stream; False when that is not possible."""
+        live.discard(self)
+        self._stream.cancel()
+        self._messages.end()
+        delivery = self._delivery
+        if delivery is None:
+            return False
+        welcome = self._reconnected(delivery)
+        if welcome is None:
+            return False
+        if welcome.resumed and sound:
+            try:
+                again = delivery.missing(welcome.received)
+            except Impossible:
+                pass
+            else:
+                if not delivery.stuck:
+                    self._messages.begin(delivery, again)
+                    return True
+        self._say_bye()
+        return False
+
+    def _reconnected(self, delivery: Requests) -> pb.Welcome | None:
+        """The daemon's answer to another stream of this session; None when there is none."""
+        deadline, pause = time.monotonic() + RESUME_SECONDS, 0.01
+        while not self._closing:
+            hello = _hello(pb.Resume(session=self.session, received=delivery.received))
+            try:
+                with connecting:
+                    return self._open_stream(hello)
+            except DaemonUnavailable:
+                return None
+            except LinkBroken as broken:
+                if broken.final or time.monotonic() > deadline or not self._is_served():
+                    return None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
+        return None
+
+    def _is_served(self) -> bool:
+        """Whether the daemon may be there: a socket that nobody listens on says that it is not."""
+        return not self._target.startswith("unix:") or probe(self._target)
+
+    def _say_bye(self) -> None:
+        self._messages.leave()
+        timer = threading.Timer(BYE_SECONDS, self._stream.cancel)
+        timer.daemon = True
+        timer.start()
+        with contextlib.suppress(grpc.RpcError):
+            for _ in self._stream:  # its end says that the daemon has heard it
+                pass
+        timer.cancel()
 
     def hold_messages(self) -> None:
         """Returns when no message is on its way into grpc; the next one waits for `let_go`."""
@@ -190,164 +291,40 @@ class Link:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
     def close(self) -> None:
-        """Ends the session at once."""
+        """Ends the session at once: the daemon is told, and waited for a moment."""
         self._closing = True
         self.alive = False
-        _open.discard(self)
+        live.discard(self)
+        if self._delivery is not None:
+            self._outbox.put(pb.ClientFrame(bye=pb.Bye()))
         self._outbox.put(None)
+        if self._delivery is not None and threading.current_thread() is not self._reader:
+            self._reader.join(BYE_SECONDS)
         self._stream.cancel()
         self.channel.close()
         if threading.current_thread() is not self._reader:
-            self._reader.join(0.5)
+            self._reader.join(BYE_SECONDS)
 
 
-class _Messages(Iterator[pb.ConnectRequest]):
-    """The request iterator: each message takes all frames that wait.
-
-    grpc asks for the next message when the one before has gone, so between two questions one is
-    on its way. `_way` is held meanwhile, and by whoever wants none to set out.
-    """
-
-    def __init__(self, outbox: SimpleQueue[pb.ClientFrame | None]) -> None:
-        self._outbox = outbox
-        self._way = threading.Lock()
-        self._sending = False
-        self._holding = False
-
-    def __next__(self) -> pb.ConnectRequest:
-        if self._sending:
-            self._sending = False
-            self._way.release()
-        frames = self._waiting()
-        if not frames:
-            raise StopIteration
-        self._way.acquire()
-        self._sending = True
-        return pb.ConnectRequest(frames=frames)
-
-    def _waiting(self) -> list[pb.ClientFrame]:
-        frame = self._outbox.get()
-        frames: list[pb.ClientFrame] = []
-        size = 0
-        while frame is not None:
-            frames.append(frame)
-            size += frame.ByteSize()
-            if size > JOINED_BYTES:
-                return frames
-            try:
-                frame = self._outbox.get_nowait()
-            except Empty:
-                return frames
-        self._outbox.put(None)  # the end stays in the queue for the next round
-        return frames
-
-    def hold(self) -> None:
-        """Lets no message set out; waits for the one that is on its way, if grpc still sends."""
-        self._holding = self._way.acquire(timeout=HOLD_SECONDS)
-
-    def let_go(self) -> None:
-        """Ends `hold`."""
-        if self._holding:
-            self._holding = False
-            self._way.release()
-
-
-_made: WeakSet[Link] = WeakSet()
-_open: WeakSet[Link] = WeakSet()
-_held: list[Link] = []
-
-
-def keep_all_for_ever() -> None:
-    """At the end of the program: threads of grpc that hold a lock of a stream may be stopped any
-    moment now, and whoever frees the stream would wait for that lock for ever.
-    """
-    for link in list(_made):
-        link.keep_for_ever()
-
-
-@cache
-def _hold_messages_at_forks() -> None:
-    """Grpc stops its threads before a fork. The one that sends holds the lock of its stream while
-    it is stopped, if a message is on its way; the one that receives may need that lock before it
-    can stop. Then grpc gives up after 5 s, and its state in the child is such that every call
-    hangs. So no message is on its way when grpc's own handler runs.
-
-    Handlers run last registered first: this is called when grpc's are.
-    """
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child
-        )
-
-
-class _Quiet:
-    """Lets no thread connect while the program forks: grpc skips its handlers where another thread
-    is inside it, and then its state in the child is such that every call hangs.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._held = False
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_error: object) -> None:
-        self._lock.release()
-
-    def hold(self) -> None:
-        """Waits for who connects, and lets nobody begin."""
-        self._held = self._lock.acquire(timeout=HOLD_SECONDS)
-
-    def let_go(self) -> None:
-        """Ends `hold`."""
-        if self._held:
-            self._held = False
-            self._lock.release()
-
-    def renew(self) -> None:
-        """In a forked child: whoever held it is not here."""
-        self.__init__()  # type: ignore[misc]
-
-
-connecting = _Quiet()
-"""Held by whoever makes a link."""
-
-
-def _in_child() -> None:
-    _held.clear()
-    connecting.renew()
-
-
-def _before_fork() -> None:
-    connecting.hold()
-    for link in list(_open):
-        _held.append(link)
-        link.hold_messages()
-
-
-def _after_fork() -> None:
-    for link in _held:
-        link.let_messages_go()
-    _held.clear()
-    connecting.let_go()
-
-
-def _hello() -> pb.Hello:
+def _hello(resume: pb.Resume | None = None) -> pb.Hello:
     return pb.Hello(
         client_name="modeld-python",
         client_version=__version__,
         pid=os.getpid(),
         protocol_min=PROTOCOL,
         protocol_max=PROTOCOL,
+        capabilities=[RESUME],
+        resume=resume,
     )
 
 
 def _broken(error: grpc.RpcError) -> LinkBroken:
     code, details = error.code(), error.details() or ""
     if code is grpc.StatusCode.UNAUTHENTICATED:
-        return Unauthenticated(details)
+        return Unauthenticated(details, final=True)
     if code is grpc.StatusCode.FAILED_PRECONDITION:
         raise DaemonUnavailable(details) from None
+    if code in (grpc.StatusCode.ABORTED, grpc.StatusCode.OUT_OF_RANGE):
+        return LinkBroken(f"{code.name}: {details}", final=True)
     draining = code is grpc.StatusCode.UNAVAILABLE and "stopping" in details
     return LinkBroken(f"{code.name}: {details}", draining=draining)

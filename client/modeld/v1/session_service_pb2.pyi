@@ -10,19 +10,27 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("frames",)
+    __slots__ = ("frames", "received", "acknowledge")
     FRAMES_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     frames: _containers.RepeatedCompositeFieldContainer[ClientFrame]
-    def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ...) -> None: ...
+    received: int
+    acknowledge: bool
+    def __init__(self, frames: _Optional[_Iterable[_Union[ClientFrame, _Mapping]]] = ..., received: _Optional[int] = ..., acknowledge: bool = ...) -> None: ...
 
 class ConnectResponse(_message.Message):
-    __slots__ = ("frames",)
+    __slots__ = ("frames", "received", "acknowledge")
     FRAMES_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     frames: _containers.RepeatedCompositeFieldContainer[ServerFrame]
-    def __init__(self, frames: _Optional[_Iterable[_Union[ServerFrame, _Mapping]]] = ...) -> None: ...
+    received: int
+    acknowledge: bool
+    def __init__(self, frames: _Optional[_Iterable[_Union[ServerFrame, _Mapping]]] = ..., received: _Optional[int] = ..., acknowledge: bool = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("call_id", "timeout_ms", "hello", "environment", "generate", "generate_stream", "open_model", "close_model", "count_tokens", "cancel")
+    __slots__ = ("call_id", "timeout_ms", "hello", "environment", "generate", "generate_stream", "open_model", "close_model", "count_tokens", "cancel", "bye")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +41,7 @@ class ClientFrame(_message.Message):
     CLOSE_MODEL_FIELD_NUMBER: _ClassVar[int]
     COUNT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
+    BYE_FIELD_NUMBER: _ClassVar[int]
     call_id: int
     timeout_ms: int
     hello: Hello
@@ -43,7 +52,12 @@ class ClientFrame(_message.Message):
     close_model: bytes
     count_tokens: bytes
     cancel: CancelCall
-    def __init__(self, call_id: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., environment: _Optional[_Union[Environment, _Mapping]] = ..., generate: _Optional[bytes] = ..., generate_stream: _Optional[bytes] = ..., open_model: _Optional[bytes] = ..., close_model: _Optional[bytes] = ..., count_tokens: _Optional[bytes] = ..., cancel: _Optional[_Union[CancelCall, _Mapping]] = ...) -> None: ...
+    bye: Bye
+    def __init__(self, call_id: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., environment: _Optional[_Union[Environment, _Mapping]] = ..., generate: _Optional[bytes] = ..., generate_stream: _Optional[bytes] = ..., open_model: _Optional[bytes] = ..., close_model: _Optional[bytes] = ..., count_tokens: _Optional[bytes] = ..., cancel: _Optional[_Union[CancelCall, _Mapping]] = ..., bye: _Optional[_Union[Bye, _Mapping]] = ...) -> None: ...
+
+class Bye(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class CancelCall(_message.Message):
     __slots__ = ("even_if_lasting",)
@@ -52,20 +66,30 @@ class CancelCall(_message.Message):
     def __init__(self, even_if_lasting: bool = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("client_name", "client_version", "pid", "protocol_min", "protocol_max", "capabilities")
+    __slots__ = ("client_name", "client_version", "pid", "protocol_min", "protocol_max", "capabilities", "resume")
     CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
     CLIENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_MIN_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_MAX_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
     client_name: str
     client_version: str
     pid: int
     protocol_min: int
     protocol_max: int
     capabilities: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, client_name: _Optional[str] = ..., client_version: _Optional[str] = ..., pid: _Optional[int] = ..., protocol_min: _Optional[int] = ..., protocol_max: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+    resume: Resume
+    def __init__(self, client_name: _Optional[str] = ..., client_version: _Optional[str] = ..., pid: _Optional[int] = ..., protocol_min: _Optional[int] = ..., protocol_max: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ...) -> None: ...
+
+class Resume(_message.Message):
+    __slots__ = ("session", "received")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    received: int
+    def __init__(self, session: _Optional[str] = ..., received: _Optional[int] = ...) -> None: ...
 
 class Environment(_message.Message):
     __slots__ = ("set", "unset")
@@ -103,16 +127,20 @@ class ServerFrame(_message.Message):
     def __init__(self, call_id: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., event: _Optional[_Union[_inference_service_pb2.StreamEvent, _Mapping]] = ..., opened: _Optional[_Union[_model_service_pb2.OpenModelResponse, _Mapping]] = ..., counted: _Optional[_Union[_inference_service_pb2.CountTokensResponse, _Mapping]] = ..., failed: _Optional[_Union[_error_pb2.Failure, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("session", "protocol", "capabilities", "daemon_version")
+    __slots__ = ("session", "protocol", "capabilities", "daemon_version", "resumed", "received")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     DAEMON_VERSION_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     session: str
     protocol: int
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     daemon_version: str
-    def __init__(self, session: _Optional[str] = ..., protocol: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., daemon_version: _Optional[str] = ...) -> None: ...
+    resumed: bool
+    received: int
+    def __init__(self, session: _Optional[str] = ..., protocol: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., daemon_version: _Optional[str] = ..., resumed: bool = ..., received: _Optional[int] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("data", "last")

@@ -51,13 +51,26 @@ class SessionServiceServicer(object):
         every frame names a call of the client's own numbering (from 1, each used once). Frames that
         wait while a write is under way are sent together in one message.
 
-        The session ends with the stream: its leases are given back and its calls are cancelled,
-        except those with a request_id. A frame whose payload cannot be decoded fails its own call
+        Both sides with the capability "resume": the session outlives its stream. Each side counts the
+        messages with frames that it has received (that of hello and that of welcome do not count),
+        and keeps those that it sent until the other one says, in `received`, that it has them. When
+        the stream breaks, the client opens another one within 10 seconds whose hello names the
+        session and the client's count. Is the session still there, welcome says `resumed` and the
+        daemon's count, and both sides send again, in order and before anything else, what the other
+        one has not got: nothing is lost and nothing comes twice. Otherwise welcome begins a new
+        session. A client that leaves says bye. One that dies is noticed by its process id, and its
+        session ends at once; so does one whose process the daemon cannot see.
+
+        Without that capability the session ends with the stream. When a session ends, its leases are
+        given back and its calls are cancelled, except those with a request_id. A frame whose payload cannot be decoded fails its own call
         (INVALID_ARGUMENT in a failed frame). A message that cannot be decoded, or is larger than
-        64 MB, ends the stream: connect again and resend what has no answer.
+        64 MB, ends the stream: connect again and resend what has no answer. The same holds when the
+        stream breaks and the session cannot be resumed.
 
         UNAUTHENTICATED: read the token file again and connect again. FAILED_PRECONDITION: no
-        protocol version in common. UNAVAILABLE: the daemon is stopping; start it again.
+        protocol version in common. UNAVAILABLE: the daemon is stopping; start it again. ABORTED:
+        another stream has taken the session over. OUT_OF_RANGE: the count of received messages is
+        impossible, and the session has ended; connect again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -136,6 +136,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
         token=life.generation.token,
         identity=Identity(life.generation.name, life.settings.idle_timeout, _resident_bytes),
         stop=life.stop,
+        tasks=flying,
     )
     tasks.start_soon(clients.sweep)
     tasks.start_soon(lanes.sweep)
