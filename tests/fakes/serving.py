@@ -102,7 +102,11 @@ class House:
             resolver = Resolver(self.catalog, Accounts(b"0" * 32), _Unconfigured())
             self.sessions = Sessions(resolver, self.clients)
             self.pipeline = Pipeline(
-                Flights(tasks), self.clients, Lanes(tasks), Cache(self.cache), Journal(MemoryJournal())
+                Flights(tasks),
+                self.clients,
+                Lanes(tasks),
+                Cache(self.cache),
+                Journal(MemoryJournal()),
             )
             self.server = Server(
                 self.pipeline,
