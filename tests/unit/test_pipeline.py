@@ -75,14 +75,19 @@ class Core:
 
 
 @asynccontextmanager
-async def core(generate=None) -> AsyncIterator[Core]:
+async def core(generate=None, cache=None, journal=None) -> AsyncIterator[Core]:
     async with anyio.create_task_group() as tasks:
         source = FakeSource(generate) if generate else FakeSource()
         clients = Clients(source, tasks, linger=100)
         configured = Unconfigured()
         sessions = Sessions(Resolver(source, Accounts(b"0" * 32), configured), clients)
-        cache, journal = Cache(MemoryCache()), Journal(MemoryJournal())
-        pipeline = Pipeline(Flights(tasks), clients, Lanes(tasks), cache, journal)
+        pipeline = Pipeline(
+            Flights(tasks),
+            clients,
+            Lanes(tasks),
+            Cache(cache or MemoryCache()),
+            Journal(journal or MemoryJournal()),
+        )
         tasks.start_soon(clients.sweep)
         yield Core(source, clients, sessions, pipeline, sessions.open(), configured)
         await pipeline.flights.drained()
@@ -145,11 +150,14 @@ async def test_a_call_with_a_request_id_goes_on_and_gives_the_same_answer_again(
         attached, again = c.submit(lease, request_id="r")
         assert again.joined
         await c.pipeline.flights.drained()
-        kept, _ = c.submit(lease, request_id="r")
         assert attached.result.output.completion == "answer 1"
-        assert kept.result is attached.result
-        with pytest.raises(Conflict):
-            c.submit(lease, request_id="r", messages=[ChatMessageUser(content="else")])
+        assert attached.result.info.coalesced
+        kept, _ = c.submit(lease, request_id="r")
+        await c.pipeline.flights.drained()
+        assert kept.result.output == attached.result.output
+        other, _ = c.submit(lease, request_id="r", messages=[ChatMessageUser(content="else")])
+        await c.pipeline.flights.drained()
+        assert isinstance(other.error, Conflict)
         assert calls == 1
 
 
@@ -373,7 +381,7 @@ async def test_a_cancelled_flight_tells_a_watcher_that_stayed():
 @virtual_time
 async def test_what_is_asked_for_and_not_there_yet_is_said_with_the_output():
     async with core() as house:
-        witness, _ = house.submit(house.lease(), config=GenerateConfig(cache=True, batch=True))
+        witness, _ = house.submit(house.lease(), config=GenerateConfig(batch=True))
         await anyio.sleep(1)
         warnings = witness.result.output.metadata["warnings"]
-        assert [w.split()[0] for w in warnings] == ["config.cache", "config.batch"]
+        assert [w.split()[0] for w in warnings] == ["config.batch"]
