@@ -128,6 +128,7 @@ def test_how_a_call_went_names_all_its_members():
         "attempts": 0,
         "queue_time": 0.0,
         "provider_time": 0.0,
+        "interrupted": False,
     }
 
 

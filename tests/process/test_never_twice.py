@@ -1,0 +1,163 @@
+"""Real processes that ask the same thing, and that die, with an upstream that counts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modeld import get_model
+from tests.fakes.programs import Program, daemon_pid, ended, kill_daemon, until
+from tests.fakes.upstream import UpstreamThread
+
+ASK = """
+import json, sys
+from modeld import GenerateConfig, get_model
+asked = json.loads(sys.argv[1])
+model = get_model("openai-api/fake/m", config=GenerateConfig(cache=asked["cache"]))
+input()
+output = model.generate_sync("hi")
+print(json.dumps([output.completion, output.metadata["modeld"]["cache"]]))
+"""
+STREAM = """
+import json, sys
+from modeld import get_model
+model = get_model("openai-api/fake/m")
+print("ready", flush=True)
+for event in model.stream_sync("hi", request_id=sys.argv[1]):
+    print(json.dumps(event.to_dict()), flush=True)
+"""
+
+
+@pytest.fixture
+def upstream(modeld_home, monkeypatch):
+    with UpstreamThread("chunks=20", "pace=5", "text=ab ") as server:
+        monkeypatch.setenv("FAKE_API_KEY", "sk-fake")
+        monkeypatch.setenv("FAKE_BASE_URL", server.base_url())
+        yield server
+
+
+@pytest.mark.parametrize("cache, calls", [(True, 1), (False, 8)])
+def test_eight_processes_ask_the_same_at_once(upstream, cache, calls):
+    with contextlib.ExitStack() as stack:
+        asked = json.dumps({"cache": cache})
+        programs = [stack.enter_context(Program(ASK, asked)) for _ in range(8)]
+        for program in programs:
+            program.tell()
+        answers = [json.loads(lines[0]) for lines in ended(programs)]
+    assert upstream.stats().requests == calls
+    assert {answer[0] for answer in answers} == {"ab " * (20 if cache else 1)}
+    assert all((answer[1] is not None) is cache for answer in answers)
+
+
+def deltas(lines: list[str]) -> tuple[str, dict | None]:
+    """What the events say after the last one that voided those before, and the output."""
+    text, output, last = "", None, 0
+    for line in lines:
+        event = json.loads(line)
+        assert event["seq"] > last
+        last = event["seq"]
+        if event["type"] == "retrying":
+            text = ""
+        elif event["type"] == "text":
+            text += event["text"]
+        elif event["type"] == "finished":
+            output = event["output"]
+    return text, output
+
+
+def whole(program: Program) -> list[str]:
+    return [line for line in program.end() if line != "ready"]
+
+
+def rounds(full: bool) -> int:
+    return 100 if full else 10
+
+
+def good(text: str, output: dict | None) -> bool:
+    assert output is not None
+    return text == output["choices"][0]["message"]["content"] == "ab " * 20
+
+
+@pytest.mark.soak(timeout=900, short=120)
+def test_clients_killed_at_any_moment_and_started_again(upstream, full_numbers):
+    chance = random.Random(7)
+    for number in range(rounds(full_numbers)):
+        with Program(STREAM, f"id-{number}") as first:
+            assert first.hear() == "ready"
+            time.sleep(chance.uniform(0, 0.25))
+            first.process.send_signal(signal.SIGKILL)
+        with Program(STREAM, f"id-{number}") as second:
+            text, output = deltas(whole(second))
+        assert good(text, output)
+        assert not output["metadata"]["modeld"]["interrupted"]
+        assert upstream.stats().requests == number + 1
+
+
+@pytest.mark.soak(timeout=900, short=120)
+def test_daemons_killed_at_any_moment(upstream, modeld_home, full_numbers):
+    """An upstream is asked twice only where the answer says so."""
+    chance = random.Random(8)
+    get_model("openai-api/fake/m").generate_sync("warm")
+    requests, interrupted = 1, 0
+    for number in range(rounds(full_numbers)):
+        with Program(STREAM, f"id-{number}") as program:
+            assert program.hear() == "ready"
+            time.sleep(chance.uniform(0, 0.25))
+            kill_daemon(modeld_home)
+            text, output = deltas(whole(program))
+        assert good(text, output)
+        interrupted += output["metadata"]["modeld"]["interrupted"]
+        requests += 1
+        assert upstream.stats().requests <= requests + interrupted
+        with Program(STREAM, f"id-{number}") as again:
+            kept, same = deltas(whole(again))
+        assert (kept, without_call(same)) == (text, without_call(output))
+    for name in Path(modeld_home).glob("*.db"):
+        with contextlib.closing(sqlite3.connect(name)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert not list(Path(modeld_home).glob("*.broken*"))
+
+
+def without_call(output: dict) -> dict:
+    """The output without how its call went."""
+    return {name: value for name, value in output.items() if name != "metadata"}
+
+
+def test_an_answer_that_is_kept_outlives_the_daemon(upstream, modeld_home):
+    model = get_model("openai-api/fake/m")
+    first = model.generate_sync("hi", request_id="kept", cache=True)
+    hit = model.generate_sync("hi", cache=True)
+    kill_daemon(modeld_home)
+    kept = model.generate_sync("hi", request_id="kept", cache=True)
+    assert without_call(kept.to_dict()) == without_call(first.to_dict())
+    again = model.generate_sync("hi", cache=True)
+    assert again.metadata["modeld"]["cache"] == "hit"
+    assert again.completion == hit.completion
+    assert upstream.stats().requests == 2
+
+
+def test_a_restart_in_the_middle_of_calls_fails_none(upstream, modeld_home):
+    model = get_model("openai-api/fake/m")
+
+    async def run() -> list[str]:
+        calls = [asyncio.create_task(model.generate(f"hi {n}")) for n in range(50)]
+        await asyncio.sleep(0.1)
+        restart = await asyncio.create_subprocess_exec(sys.executable, "-m", "modeld", "restart")
+        more = [asyncio.create_task(model.generate(f"more {n}")) for n in range(50)]
+        outputs = await asyncio.gather(*calls, *more)
+        assert await restart.wait() == 0
+        return [output.completion for output in outputs]
+
+    model.generate_sync("warm")
+    pid = daemon_pid(modeld_home)
+    assert asyncio.run(run()) == ["ab "] * 100
+    until(lambda: daemon_pid(modeld_home) != pid)
