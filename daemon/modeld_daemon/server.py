@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import anyio
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 
 from modeld.v1 import (
     cache_service_pb2,
@@ -34,11 +31,12 @@ from .core.sessions import Sessions
 from .service.admission import Admission
 from .service.cache import CacheServicer
 from .service.daemon import DaemonServicer, Identity, StopRequest
+from .service.health import Health
 from .service.inference import InferenceServicer
 from .service.interceptor import DoorInterceptor
 from .service.limits import LimitServicer
 from .service.models import ModelServicer
-from .service.reflection import add_reflection
+from .service.reflection import Reflection
 from .service.session import SessionServicer
 
 __all__ = ["Server"]
@@ -86,7 +84,6 @@ class Server:
         self._pipeline = pipeline
         self._admission = Admission()
         self._server = grpc.aio.server(interceptors=[DoorInterceptor(token)], options=list(OPTIONS))
-        self._health = HealthServicer()
         self._sessions = SessionServicer(pipeline, sessions, self._admission, tasks)
         inference = InferenceServicer(pipeline, sessions, self._admission)
         models = ModelServicer(sessions, catalog, self._admission)
@@ -98,11 +95,9 @@ class Server:
         add_LimitServiceServicer_to_server(limits, self._server)
         add_CacheServiceServicer_to_server(CacheServicer(cache), self._server)
         add_DaemonServiceServicer_to_server(daemon, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [m.DESCRIPTOR.services_by_name[n].full_name for n, m in SERVICES.items()]
-        health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        add_reflection([*names, health], self._server)
-        self._names: Iterable[str] = ("", *names)
+        self._health = Health(names, self._server)
+        self._server.add_generic_rpc_handlers((Reflection([*names, Health.name]),))
 
     async def start(self, socket_path: str) -> None:
         """Listens. The socket is the owner's alone from its first moment."""
@@ -113,13 +108,13 @@ class Server:
         finally:
             os.umask(mask)
         Path(socket_path).chmod(0o600)  # noqa: ASYNC240  # before anybody is served
-        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        await self._health.serving()
 
     async def drain(self, grace: float | None) -> None:
         """Takes no new calls and waits for the running ones, at most `grace` seconds."""
         self._admission.draining = True
         self._sessions.say_goodbye("the daemon is stopping")
-        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._health.not_serving()
         with anyio.move_on_after(grace):
             await self._pipeline.flights.drained()
             await self._sessions.settled()
@@ -135,7 +130,3 @@ class Server:
     def in_flight(self) -> int:
         """Calls that run or wait."""
         return self._pipeline.flights.statistics().in_flight
-
-    async def _set_health(self, status: int) -> None:
-        for name in self._names:
-            await self._health.set(name, status)

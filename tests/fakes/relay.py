@@ -23,6 +23,7 @@ class Relay:
         self.left: dict[str, int] = {}
         """Bytes that may still pass "up" or "down" before every connection breaks, once."""
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
 
@@ -32,7 +33,7 @@ class Relay:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._ask(asyncio.start_unix_server(self._serve, self.path))
+        self._server = self._ask(asyncio.start_unix_server(self._accept, self.path))
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -59,6 +60,14 @@ class Relay:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await self._cut()  # what was accepted meanwhile
+        await asyncio.sleep(0.01)  # transports close in the next rounds of the loop
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.target is None:

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from modeld import daemon
 from modeld.cli import checks, pull
+from modeld.cli.quantities import duration, size
 from modeld.cli.root import root
-from modeld.cli.tables import duration, size
 from modeld.daemon import (
     EngineStatus,
     ModelDescription,

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from modeld import daemon
 from modeld.cli import tables
 from modeld.cli.lane_rows import row
+from modeld.cli.quantities import count
 from modeld.cli.root import root
-from modeld.cli.tables import count
 from modeld.daemon import LaneLimits, LimitChange, LimitsUpdate, RateLimit
 from modeld.errors import DaemonUnavailable, ModelNotFound
 

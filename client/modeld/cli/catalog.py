@@ -9,7 +9,8 @@ import click
 from .. import daemon
 from ..errors import ModelNotFound
 from .command import Command, json_option, print_json
-from .tables import print_table, size
+from .quantities import size
+from .tables import print_table
 
 MODELS_EXAMPLES = """\b
 Examples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..daemon import LaneLimits, RateLimit
-from .tables import count, duration
+from .quantities import count, duration
 
 HEADINGS = ("LANE", "LIMIT", "IN USE", "QUEUED", "RPM", "TPM", "PAUSED", "429S")
 

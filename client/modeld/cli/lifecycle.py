@@ -14,7 +14,7 @@ from ..discovery import locate
 from ..errors import PrerequisiteError
 from ..launch import daemon_environment
 from .command import Command, json_option, print_json
-from .tables import duration, size
+from .quantities import duration, size
 
 NOT_RUNNING = 3
 

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
 import grpc
-from grpc_reflection.v1alpha import reflection_pb2
-from grpc_reflection.v1alpha._async import ReflectionServicer
-from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 
-__all__ = ["add_reflection"]
+__all__ = ["Reflection"]
 
 SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+METHODS = frozenset(f"/{service}/ServerReflectionInfo" for service in SERVICES)
 
 
-def add_reflection(services: Iterable[str], server: grpc.aio.Server) -> None:
-    """Lets callers with the token ask for the descriptors of `services`.
+class Reflection(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Answers callers with the token who ask for the descriptors of `services`.
 
-    The messages of v1 and v1alpha are the same on the wire, so one servicer answers both names.
+    Few do. So what answers them is loaded for the first one and not at the start of the daemon.
     """
-    servicer = ReflectionServicer([*services, *SERVICES])
-    add_ServerReflectionServicer_to_server(servicer, server)
-    handler = grpc.stream_stream_rpc_method_handler(
+
+    def __init__(self, services: Iterable[str]) -> None:
+        self._services = [*services, *SERVICES]
+        self._handler: Any = None
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """The handler of reflection; None for any other method."""
+        if handler_call_details.method not in METHODS:
+            return None
+        if self._handler is None:
+            self._handler = _handler(self._services)
+        return self._handler
+
+
+def _handler(services: Iterable[str]) -> Any:
+    """The messages of v1 and v1alpha are the same on the wire: one handler does for both names."""
+    messages = import_module("grpc_reflection.v1alpha.reflection_pb2")
+    servicer = import_module("grpc_reflection.v1alpha._async").ReflectionServicer(services)
+    return grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        request_deserializer=messages.ServerReflectionRequest.FromString,
+        response_serializer=messages.ServerReflectionResponse.SerializeToString,
     )
-    generic = grpc.method_handlers_generic_handler(SERVICES[0], {"ServerReflectionInfo": handler})
-    server.add_generic_rpc_handlers((generic,))

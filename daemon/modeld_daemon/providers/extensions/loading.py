@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import inspect
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.ports import Row
 from ...core.sessions import ACCEPTED
 from ...extension import API_VERSION, GROUP
 from ..row_quirks import wrong_quirk
 from .origin import Origin
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["DIALECT", "Extension", "find", "load", "provisional"]
 
@@ -44,7 +46,8 @@ def find(configured: Mapping[str, str], taken: Collection[str]) -> dict[str, lis
         taken: Names that no extension may have.
     """
     found: dict[str, list[Origin]] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
+    metadata: Any = importlib.import_module("importlib.metadata")  # it loads all of email and zip
+    for point in metadata.entry_points(group=GROUP):
         origin = Origin(point.name, point.value.replace(" ", ""), *_distribution(point))
         if all(origin.place != other.place for other in found.setdefault(point.name, [])):
             found[point.name].append(origin)
@@ -57,7 +60,7 @@ def find(configured: Mapping[str, str], taken: Collection[str]) -> dict[str, lis
     return found
 
 
-def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+def _distribution(point: EntryPoint) -> tuple[str, str]:
     """Name and summary; nothing of a package whose metadata is broken."""
     try:
         assert point.dist is not None  # it was found in one
