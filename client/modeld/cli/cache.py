@@ -10,7 +10,8 @@ from .. import cache as generation_cache
 from ..errors import InvalidRequest
 from ..types.policy import expiry_seconds
 from .command import Command, json_option, print_json
-from .tables import count, duration, print_table, size
+from .quantities import count, duration, size
+from .tables import print_table
 
 EXAMPLES = """\b
 Examples:

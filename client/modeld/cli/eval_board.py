@@ -20,8 +20,9 @@ from ..evals.log import EvalLog
 from ..evals.progress import Board, TaskProgress
 from ..lanes import LaneLimits, limits
 from ..types import JsonObject
+from .quantities import count, duration
 from .render import is_terminal, printable
-from .tables import count, duration, print_table
+from .tables import print_table
 
 _LANE_SECONDS = 1.0
 

@@ -14,7 +14,7 @@ SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.Serv
 METHODS = frozenset(f"/{service}/ServerReflectionInfo" for service in SERVICES)
 
 
-class Reflection(grpc.GenericRpcHandler):  # type: ignore[misc]
+class Reflection(grpc.GenericRpcHandler):
     """Answers callers with the token who ask for the descriptors of `services`.
 
     Few do. So what answers them is loaded for the first one and not at the start of the daemon.
