@@ -55,6 +55,7 @@ class Relay:
 
     async def _end(self) -> None:
         self._server.close()
+        await asyncio.sleep(0.01)  # a task that is cancelled before it has begun closes no socket
         await self._cut()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
