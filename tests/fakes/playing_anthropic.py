@@ -9,6 +9,7 @@ from modeld.types import ModelOutput
 from modeld_daemon.core.call import Account, Route
 from modeld_daemon.core.ports import Connection, Row, Sink, TokenCount
 from modeld_daemon.providers.anthropic.adapter import build
+from tests.fakes.keeping import kept
 from tests.fakes.recorded_anthropic import Recorded
 
 ROW = Row("anthropic", "anthropic", "", key_variables=("ANTHROPIC_API_KEY",))
@@ -21,7 +22,7 @@ async def play(
     provider = build(row, Connection(base_url, "test-key", recorded.args))
     try:
         route = Route("anthropic", model, Account("anthropic", base_url, "f"))
-        return await provider.generate(recorded.call(), route, sink)
+        return await kept(provider.generate(recorded.call(), route, sink))
     finally:
         await provider.aclose()
 

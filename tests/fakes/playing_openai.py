@@ -12,6 +12,7 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai_chat.adapter import build
+from tests.fakes.keeping import kept
 from tests.fakes.recorded_openai import (
     Recorded,
 )
@@ -61,6 +62,6 @@ async def play(
     provider = build(row, connection) if row is ROW else build_openai(row, connection)
     try:
         route = Route(row.name, model, Account(row.name, base_url, "f"))
-        return await provider.generate(call, route, sink)
+        return await kept(provider.generate(call, route, sink))
     finally:
         await provider.aclose()

@@ -15,6 +15,7 @@ from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.openai.adapter import OpenAI
 from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai_responses.adapter import OpenAIResponses, build
+from tests.fakes.keeping import kept
 from tests.fakes.playing_openai import Deltas
 
 ROW = Row(
@@ -45,7 +46,7 @@ async def play(
 ) -> ModelOutput:
     made = provider(base_url, args, row)
     try:
-        return await made.generate(call, route(model), sink)
+        return await kept(made.generate(call, route(model), sink))
     finally:
         await made.aclose()
 

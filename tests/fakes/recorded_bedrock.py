@@ -36,6 +36,7 @@ from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.bedrock.adapter import build
 from modeld_daemon.providers.bedrock.response import output_from
 from modeld_daemon.providers.catalog import ROWS
+from tests.fakes.keeping import kept
 from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_openai import Recorded, expressible
 
@@ -321,6 +322,6 @@ async def play(
     provider = build(ROW, Connection(base_url, None, args, SESSION))
     try:
         route = Route("bedrock", model, Account("bedrock", base_url, "f"))
-        return await provider.generate(call, route, sink)
+        return await kept(provider.generate(call, route, sink))
     finally:
         await provider.aclose()

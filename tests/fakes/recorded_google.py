@@ -34,6 +34,7 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, TokenCount
 from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.providers.google.adapter import build
+from tests.fakes.keeping import kept
 from tests.fakes.normal_google import json_schema, spelled
 from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_openai import Recorded, expressible
@@ -246,7 +247,7 @@ async def play(
     provider = build(ROW, Connection(base_url, "test-key", args))
     try:
         route = Route("google", model, Account("google", base_url, "f"))
-        return await provider.generate(call, route, sink)
+        return await kept(provider.generate(call, route, sink))
     finally:
         await provider.aclose()
 

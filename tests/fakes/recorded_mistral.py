@@ -36,6 +36,7 @@ from modeld.types import (
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.mistral.adapter import build
+from tests.fakes.keeping import kept
 from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_openai import Recorded, expressible
 
@@ -68,7 +69,7 @@ async def play(base_url: str, call: Call, model: str, sink: Deltas | None) -> Mo
     provider = build(ROW, Connection(base_url, "test-key"))
     try:
         route = Route("mistral", model, Account("mistral", base_url, "f"))
-        return await provider.generate(call, route, sink)
+        return await kept(provider.generate(call, route, sink))
     finally:
         await provider.aclose()
 

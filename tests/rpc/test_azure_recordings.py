@@ -18,6 +18,7 @@ from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.providers.openai import adapter as openai_adapter
 from modeld_daemon.providers.openai.choice import check
 from modeld_daemon.providers.openai_chat import adapter as chat_adapter
+from tests.fakes.keeping import kept
 from tests.fakes.playing_openai import Deltas, make_call
 from tests.fakes.recorded_openai import (
     normal,
@@ -52,7 +53,7 @@ async def play(row: Row, url: str, version: str, recorded: Any, model: str, sink
     provider = build(row, Connection(url, "azures-key", {}, env))
     try:
         route = Route(row.name, model, Account(row.name, url, "f"))
-        return await provider.generate(make_call(recorded), route, sink)
+        return await kept(provider.generate(make_call(recorded), route, sink))
     finally:
         await provider.aclose()
 
