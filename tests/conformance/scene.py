@@ -15,9 +15,9 @@ from modeld.types import ModelOutput
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Provider
 from modeld_daemon.providers.registry import Registry
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Answer as Conduct
 from tests.fakes.exact_server import Seen, serving
-from tests.fakes.playing_openai import Deltas
 
 from .script import call
 from .wire import Answer, Body, Failure, Wire, as_events, as_json

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import pytest
 
 from modeld.types import ContentReasoning, JsonObject, ModelOutput
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
-from tests.fakes.playing_openai import Deltas
 
 from .scene import Heard, ask, beginning, provider_of, route_of, saying
 from .script import (

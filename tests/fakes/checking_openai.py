@@ -12,7 +12,7 @@ from modeld.types import (
     ModelOutput,
     as_stop_reason,
 )
-from tests.fakes.playing_openai import Deltas
+from tests.fakes.deltas import Deltas
 
 THOUGHTS = ("reasoning_content", "reasoning")
 SEARCHED = ("search_results", "citations")

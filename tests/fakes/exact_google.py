@@ -11,8 +11,8 @@ from modeld.types import ChatMessageUser, GenerateConfig
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.google.adapter import Google, build
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_google import ROW
 
 OK = {

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 from modeld.types import (
     ModelOutput,
 )
@@ -12,39 +9,13 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai_chat.adapter import build
+from tests.fakes.deltas import Deltas
 from tests.fakes.keeping import kept
 from tests.fakes.recorded_openai import (
     Recorded,
 )
 
 ROW = Row(name="openai", dialect="openai_chat", description="", key_variables=("OPENAI_API_KEY",))
-
-
-class Deltas:
-    """A sink that keeps everything."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.thoughts: list[str] = []
-        self.calls: dict[str, list[str]] = {}
-        self.names: dict[str, str] = {}
-        self.first = asyncio.Event()
-
-    def text(self, text: str) -> None:
-        self.texts.append(text)
-        self.first.set()
-
-    def reasoning(self, reasoning: str) -> None:
-        self.thoughts.append(reasoning)
-
-    def tool_call(self, id: str, function: str, arguments: str) -> None:
-        self.calls.setdefault(id, []).append(arguments)
-        if function:
-            assert id not in self.names
-            self.names[id] = function
-
-    def queued(self, *args: Any) -> None:
-        raise AssertionError("nothing is queued here")
 
 
 def make_call(recorded: Recorded) -> Call:

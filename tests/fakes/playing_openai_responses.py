@@ -15,8 +15,8 @@ from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.openai.adapter import OpenAI
 from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai_responses.adapter import OpenAIResponses, build
+from tests.fakes.deltas import Deltas
 from tests.fakes.keeping import kept
-from tests.fakes.playing_openai import Deltas
 
 ROW = Row(
     name="openai", dialect="openai_responses", description="", key_variables=("OPENAI_API_KEY",)

@@ -36,8 +36,8 @@ from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.bedrock.adapter import build
 from modeld_daemon.providers.bedrock.response import output_from
 from modeld_daemon.providers.catalog import ROWS
+from tests.fakes.deltas import Deltas
 from tests.fakes.keeping import kept
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_openai import Recorded, expressible
 
 ROW = next(row for row in ROWS if row.name == "bedrock")

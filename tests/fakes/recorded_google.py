@@ -34,9 +34,9 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, TokenCount
 from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.providers.google.adapter import build
+from tests.fakes.deltas import Deltas
 from tests.fakes.keeping import kept
 from tests.fakes.normal_google import json_schema, spelled
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_openai import Recorded, expressible
 
 ROW = next(row for row in ROWS if row.name == "google")

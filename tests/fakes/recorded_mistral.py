@@ -36,8 +36,8 @@ from modeld.types import (
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.mistral.adapter import build
+from tests.fakes.deltas import Deltas
 from tests.fakes.keeping import kept
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_openai import Recorded, expressible
 
 ROW = Row(

@@ -27,6 +27,22 @@ input()
 output = model.generate_sync("hi")
 print(json.dumps([output.completion, output.metadata["modeld"]["cache"]]))
 """
+EPOCH = """
+import sys
+from modeld import GenerateConfig, get_model
+from modeld.watching import watcher
+
+class Task:
+    epoch = int(sys.argv[1])
+    config_for = staticmethod(lambda model, asked: asked)
+    begin = staticmethod(lambda model, asked: Task)
+    finished = failed = staticmethod(lambda what: None)
+
+watcher.set(Task)
+model = get_model("openai-api/fake/m", config=GenerateConfig(cache=True))
+input()
+print(model.generate_sync("hi").completion)
+"""
 STREAM = """
 import json, sys
 from modeld import get_model
@@ -60,6 +76,16 @@ def test_eight_processes_ask_the_same_at_once(upstream, cache, calls):
     assert upstream.stats().requests == calls
     assert {answer[0] for answer in answers} == {"ab " * (20 if cache else 1)}
     assert all((answer[1] is not None) is cache for answer in answers)
+
+
+@pytest.mark.parametrize("epochs, calls", [(8, 8), (2, 2)])
+def test_each_epoch_is_a_sample_of_its_own(upstream, epochs, calls):
+    with contextlib.ExitStack() as stack:
+        programs = [stack.enter_context(Program(EPOCH, str(n % epochs))) for n in range(8)]
+        for program in programs:
+            program.tell()
+        assert {line for lines in ended(programs) for line in lines} == {"ab " * 20}
+    assert upstream.stats().requests == calls
 
 
 def deltas(lines: list[str]) -> tuple[str, dict | None]:
@@ -154,19 +180,36 @@ def test_an_answer_that_is_kept_outlives_the_daemon(upstream, modeld_home):
     assert upstream.stats().requests == 2
 
 
-def test_a_restart_in_the_middle_of_calls_fails_none(upstream, modeld_home):
+def test_a_restart_in_the_middle_of_calls_and_streams_fails_none(upstream, modeld_home):
     model = get_model("openai-api/fake/m")
 
+    async def streamed(number: int) -> str:
+        said = ""
+        async for event in model.stream(f"stream {number}"):
+            if event.type == "retrying":
+                said = ""
+            elif event.type == "text":
+                said += event.text
+        assert event.type == "finished"
+        assert said == event.output.completion
+        return said
+
+    async def unary(number: int) -> str:
+        return (await model.generate(f"hi {number}")).completion * 20
+
     async def run() -> list[str]:
-        calls = [asyncio.create_task(model.generate(f"hi {n}")) for n in range(50)]
+        calls = [asyncio.create_task(ask(n)) for n in range(25) for ask in (unary, streamed)]
         await asyncio.sleep(0.1)
         restart = await asyncio.create_subprocess_exec(sys.executable, "-m", "modeld", "restart")
-        more = [asyncio.create_task(model.generate(f"more {n}")) for n in range(50)]
-        outputs = await asyncio.gather(*calls, *more)
+        for n in range(25, 50):
+            calls += [asyncio.create_task(ask(n)) for ask in (unary, streamed)]
+            await asyncio.sleep(0.02)
+        said = await asyncio.gather(*calls)
         assert await restart.wait() == 0
-        return [output.completion for output in outputs]
+        return said
 
     model.generate_sync("warm")
     pid = daemon_pid(modeld_home)
-    assert asyncio.run(run()) == ["ab "] * 100
+    assert asyncio.run(run()) == ["ab " * 20] * 100
     until(lambda: daemon_pid(modeld_home) != pid)
+    assert upstream.stats().requests == 101

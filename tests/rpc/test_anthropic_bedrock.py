@@ -18,9 +18,9 @@ from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.anthropic.adapter import build
 from modeld_daemon.providers.catalog import ROWS
 from tests.fakes.aws_frames import frame
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
 from tests.fakes.playing_anthropic import folded
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_anthropic import Recorded, normal, recorded_call
 from tests.fakes.recorded_bedrock import SESSION, frames
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module

@@ -13,8 +13,8 @@ from modeld.errors import ModeldError, ProviderError, ProviderUnavailable, RateL
 from modeld_daemon.core.call import Account, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.anthropic.adapter import build
+from tests.fakes.deltas import Deltas
 from tests.fakes.playing_anthropic import ROW, play
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_anthropic import Recorded, recorded_call
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 

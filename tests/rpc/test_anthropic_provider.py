@@ -21,8 +21,8 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row, TokenCount
 from modeld_daemon.core.rates import RateLimits
 from modeld_daemon.providers.anthropic.adapter import Anthropic, build
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, Server, serving
-from tests.fakes.playing_openai import Deltas
 
 ROW = Row("anthropic", "anthropic", "", key_variables=("ANTHROPIC_API_KEY",))
 HAIKU = "claude-3-5-haiku-latest"

@@ -20,8 +20,8 @@ from modeld.types import (
     ContentToolUse,
     ModelOutput,
 )
+from tests.fakes.deltas import Deltas
 from tests.fakes.playing_anthropic import count, folded, play
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_anthropic import normal, recorded_call
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 

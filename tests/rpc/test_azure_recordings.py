@@ -18,8 +18,9 @@ from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.providers.openai import adapter as openai_adapter
 from modeld_daemon.providers.openai.choice import check
 from modeld_daemon.providers.openai_chat import adapter as chat_adapter
+from tests.fakes.deltas import Deltas
 from tests.fakes.keeping import kept
-from tests.fakes.playing_openai import Deltas, make_call
+from tests.fakes.playing_openai import make_call
 from tests.fakes.recorded_openai import (
     normal,
     recorded_call,

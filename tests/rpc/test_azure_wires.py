@@ -27,10 +27,11 @@ from modeld_daemon.providers.mistral.azure import azure_root
 from modeld_daemon.providers.openai.adapter import build as build_openai
 from tests.fakes import recorded_mistral
 from tests.fakes.aws_signature import headers_of
+from tests.fakes.deltas import Deltas
 from tests.fakes.entra import http
 from tests.fakes.exact_server import Seen, serving
 from tests.fakes.playing_anthropic import folded
-from tests.fakes.playing_openai import Deltas, make_call
+from tests.fakes.playing_openai import make_call
 from tests.fakes.playing_openai_responses import answer_of
 from tests.fakes.recorded_anthropic import recorded_call
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module

@@ -22,8 +22,8 @@ from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.bedrock.adapter import build
 from tests.fakes.aws_frames import frame
 from tests.fakes.aws_signature import check_signed, headers_of
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_bedrock import ROW, SESSION
 
 pytest.importorskip("botocore", reason="the extra bedrock is not installed")

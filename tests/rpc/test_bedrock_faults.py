@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modeld.errors import ModeldError, ProviderError, ProviderUnavailable, RateLimited
-from tests.fakes.playing_openai import Deltas
+from tests.fakes.deltas import Deltas
 from tests.fakes.recorded_bedrock import make_call, play, recorded_call
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 

@@ -13,7 +13,7 @@ import pytest
 
 from modeld.errors import AuthenticationError, InvalidRequest, ModeldError, ModelNotFound
 from modeld.types import ContentReasoning, ContentText, ContentToolUse, ModelOutput
-from tests.fakes.playing_openai import Deltas
+from tests.fakes.deltas import Deltas
 from tests.fakes.recorded_bedrock import (
     calls_of,
     make_call,

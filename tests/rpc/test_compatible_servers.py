@@ -20,8 +20,8 @@ from modeld.types import ChatMessageUser, ContentText, GenerateConfig, ModelOutp
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.openai.adapter import build
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, Server, serving
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_rows import row_of
 
 MESSAGE: dict[str, Any] = {"role": "assistant", "content": "Hi"}

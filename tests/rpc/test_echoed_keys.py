@@ -17,8 +17,8 @@ from modeld.types import ChatMessageUser, GenerateConfig, ModelOutput
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.catalog import ROWS
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
-from tests.fakes.playing_openai import Deltas
 
 KEY = "sk-Zq7-echoed/key+of_a.session=="
 ECHO = {"you_sent": [KEY], "header": f"Bearer {KEY}"}

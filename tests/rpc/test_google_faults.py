@@ -13,7 +13,7 @@ from modeld.errors import ModeldError, ProviderError, ProviderUnavailable, RateL
 from modeld_daemon.core.call import Account, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.google.adapter import build
-from tests.fakes.playing_openai import Deltas
+from tests.fakes.deltas import Deltas
 from tests.fakes.recorded_google import ROW, make_call, play, recorded_call
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 

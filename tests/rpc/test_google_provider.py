@@ -11,8 +11,8 @@ from modeld.errors import ModelNotFound, ProviderError, ProviderUnavailable, Rat
 from modeld.types import ModelOutput
 from modeld_daemon.core.call import Route
 from modeld_daemon.providers.google.adapter import Google
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_google import OK, asked, asking, http, scene, sse
-from tests.fakes.playing_openai import Deltas
 
 MALFORMED = {
     "candidates": [

@@ -17,8 +17,8 @@ import pytest
 from modeld.errors import AuthenticationError, InvalidRequest, ModelNotFound, RateLimited
 from modeld.types import ContentText, ContentToolUse, ModelOutput
 from modeld_daemon.providers.google.profile import google_profile
+from tests.fakes.deltas import Deltas
 from tests.fakes.normal_google import normal, normal_contents, normal_part, spelled
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_google import (
     calls_of,
     count,

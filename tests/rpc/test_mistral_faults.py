@@ -23,8 +23,9 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.core.rates import RateLimits
 from modeld_daemon.providers.mistral.adapter import build
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, Server, serving
-from tests.fakes.playing_openai import Deltas, make_call
+from tests.fakes.playing_openai import make_call
 from tests.fakes.recorded_mistral import ROW, play, recorded_call
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 

@@ -22,7 +22,8 @@ from modeld.types import (
 )
 from modeld_daemon.core.call import Call
 from modeld_daemon.core.rates import RateLimits
-from tests.fakes.playing_openai import Deltas, make_call
+from tests.fakes.deltas import Deltas
+from tests.fakes.playing_openai import make_call
 from tests.fakes.recorded_mistral import folded, normal, normal_message, play, recorded_call
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 

@@ -19,9 +19,9 @@ from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.providers.openai.adapter import build
 from modeld_daemon.providers.openai.choice import check
 from tests.fakes.aws_signature import check_signed, headers_of
+from tests.fakes.deltas import Deltas
 from tests.fakes.entra import http
 from tests.fakes.exact_server import Seen, serving
-from tests.fakes.playing_openai import Deltas
 from tests.fakes.recorded_bedrock import SESSION
 from tests.fakes.recorded_openai import recorded_cases
 

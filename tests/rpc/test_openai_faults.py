@@ -18,7 +18,8 @@ from modeld.errors import (
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.openai_chat.adapter import OpenAIChat, build
-from tests.fakes.playing_openai import ROW, Deltas, make_call, play
+from tests.fakes.deltas import Deltas
+from tests.fakes.playing_openai import ROW, make_call, play
 from tests.fakes.recorded_openai import (
     recorded_call,
     recorded_cases,

@@ -21,7 +21,8 @@ from modeld.errors import (
 from modeld.types import ModelOutput
 from modeld_daemon.core.ports import Row
 from tests.fakes.checking_openai import answer_of, body_of, check_deltas, check_output, error_of
-from tests.fakes.playing_openai import Deltas, make_call, play
+from tests.fakes.deltas import Deltas
+from tests.fakes.playing_openai import make_call, play
 from tests.fakes.recorded_openai import (
     Recorded,
     normal,

@@ -17,7 +17,8 @@ from modeld.errors import (
     RateLimited,
 )
 from modeld_daemon.core.call import Call
-from tests.fakes.playing_openai import Deltas, make_call
+from tests.fakes.deltas import Deltas
+from tests.fakes.playing_openai import make_call
 from tests.fakes.playing_openai_responses import play, provider, route
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 from tests.fakes.recorded_openai_responses import recorded_call

@@ -22,8 +22,8 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.openai.adapter import OpenAI, build
 from modeld_daemon.providers.openai_responses import background
+from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, Server, serving
-from tests.fakes.playing_openai import Deltas
 
 ROW = Row(name="openai", dialect="openai", description="", key_variables=("OPENAI_API_KEY",))
 TEXT = {"type": "output_text", "text": "hello", "annotations": []}

@@ -17,7 +17,8 @@ from modeld.types import ContentReasoning, ContentText, ContentToolUse, ModelOut
 from modeld_daemon.core.ports import Row
 from modeld_daemon.providers.openai_responses.history import assistant_to_input
 from modeld_daemon.providers.profiles import dropped_parameters, openai_profile
-from tests.fakes.playing_openai import Deltas, make_call
+from tests.fakes.deltas import Deltas
+from tests.fakes.playing_openai import make_call
 from tests.fakes.playing_openai_responses import answer_of, parts_of, play, provider, route
 from tests.fakes.recorded_openai import recorded_cases, recordings_folder, replay_module
 from tests.fakes.recorded_openai_responses import messages, normal, normal_item, recorded_call

@@ -11,7 +11,7 @@ from modeld.types import ContentData, ModelOutput
 from modeld_daemon.providers.anthropic.response import output_from
 from modeld_daemon.providers.anthropic.stream import EventFold, StreamError
 from tests.fakes.anthropic_wire import ALL, CALL, STRANGE, THINKING, USAGE, body, text
-from tests.fakes.playing_openai import Deltas
+from tests.fakes.deltas import Deltas
 
 
 def start(index: int, block: Any) -> dict[str, Any]:

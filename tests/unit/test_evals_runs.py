@@ -366,7 +366,8 @@ def test_some_samples_may_be_chosen():
             PrerequisiteError,
             "'grader' has an invalid value",
         ),
-        ({"log_format": "eval"}, InvalidRequest, "modeld writes JSON"),
+        ({"log_format": "eval"}, InvalidRequest, "logs are JSON"),
+        ({"log_samples": False}, InvalidRequest, "with samples"),
         ({"display": "wild"}, InvalidRequest, "display='wild'"),
     ],
 )

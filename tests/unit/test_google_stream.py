@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modeld_daemon.providers.google.response import output_from
 from modeld_daemon.providers.google.stream import ChunkFold, StreamError
-from tests.fakes.playing_openai import Deltas
+from tests.fakes.deltas import Deltas
 
 
 def chunk(*parts: Any, finish: str | None = None, **more: Any) -> dict[str, Any]:

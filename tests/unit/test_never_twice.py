@@ -302,3 +302,68 @@ async def test_a_call_with_an_id_outlives_whoever_waits_and_their_deadlines():
         witness = await asked(c)
     assert slow.begun == 1
     assert witness.result.output.completion == "answer 1 whole"
+
+
+class Deferred(MemoryJournal):
+    """A journal whose disk takes a second."""
+
+    async def begin(self, account, request_id, body):
+        await anyio.sleep(1)
+        return await super().begin(account, request_id, body)
+
+
+@virtual_time
+async def test_who_attaches_while_the_journal_is_read_hears_nothing_twice():
+    slow, journal = Slow(), Deferred()
+    async with core(slow, journal=journal) as c:
+        first = await asked(c)
+    async with core(slow, journal=journal) as c:
+        account = c.lease().resolve()[0].route.account
+        again, _ = c.submit(c.lease(), request_id="r", stream=True)
+        attached = Witness()
+        ticket = await c.pipeline.attach(account, "r", attached, after_seq=1)
+        assert ticket is not None
+        await c.pipeline.flights.drained()
+    assert slow.begun == 1
+    assert again.events == first.events
+    assert attached.events == first.events[1:]
+
+
+@virtual_time
+async def test_numbers_go_on_rising_however_many_daemons_a_call_has_seen():
+    slow, journal = Slow(), MemoryJournal()
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup):  # noqa: PT012  # the block is the daemon's life
+            async with core(slow, journal=journal) as c:
+                c.submit(c.lease(), request_id="r", stream=False)
+                await anyio.sleep(5)
+                raise RuntimeError("the daemon dies")
+    async with core(slow, journal=journal) as c:
+        made = await asked(c)
+    async with core(slow, journal=journal) as c:
+        kept = await asked(c)
+    assert slow.begun == 3
+    assert made.events[0][0] > 2 * 2**32
+    assert kept.events == made.events
+
+
+@virtual_time
+async def test_a_forced_stop_is_no_wish_of_a_caller_and_the_next_answer_says_so():
+    slow, journal = Slow(), MemoryJournal()
+    async with core(slow, journal=journal) as c:
+        c.submit(c.lease(), request_id="r")
+        await anyio.sleep(5)
+        c.pipeline.flights.cancel_all("the daemon was stopped")
+    async with core(slow, journal=journal) as c:
+        witness = await asked(c)
+    assert witness.result.info.interrupted
+
+
+@virtual_time
+async def test_a_call_that_ran_out_of_time_may_be_sent_again_as_new():
+    slow, journal = Slow(), MemoryJournal()
+    async with core(slow, journal=journal) as c:
+        late = await asked(c, config=GenerateConfig(timeout=3))
+        assert isinstance(late.error, GenerateTimeout)
+        witness = await asked(c)
+    assert not witness.result.info.interrupted

@@ -8,7 +8,7 @@ import pytest
 
 from modeld_daemon.providers.openai_responses.response import output_from
 from modeld_daemon.providers.openai_responses.stream import EventFold, StreamError
-from tests.fakes.playing_openai import Deltas
+from tests.fakes.deltas import Deltas
 
 TEXT: dict[str, Any] = {
     "id": "m1",

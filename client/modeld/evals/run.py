@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ from .progress import Board
 from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
 from .task_run import TaskRun
 
-_UNUSED = (
-    "log_level",
-    "log_level_transcript",
-    "trace",
-    "log_model_api",
-    "log_samples",
-    "log_images",
-)
+_ONLY: Mapping[str, tuple[object, ...]] = {
+    "log_format": (None, "json"),
+    "log_samples": (None, True),
+    "log_images": (None, True),
+    "log_model_api": (None, False),
+    "trace": (None, False),
+}
+"""Arguments of the reference of which there is one way here, and the values that mean it."""
+_SILENT = ("log_level", "log_level_transcript")
+"""Arguments of the reference about messages that there are none of here."""
 
 
 def eval(
@@ -79,10 +81,14 @@ async def eval_async(
 def read_options(given: dict[str, Any]) -> EvalOptions:
     """The options of keyword arguments; an `InvalidRequest` names one that there is not."""
     given = dict(given)
-    log_format = given.pop("log_format", None)
-    if log_format not in (None, "json"):
-        raise InvalidRequest(f"log_format={log_format!r}: modeld writes JSON logs")
-    for name in _UNUSED:
+    for name, values in _ONLY.items():
+        value = given.pop(name, None)
+        if value not in values:
+            raise InvalidRequest(
+                f"{name}={value!r} is not there: modeld's logs are JSON, with samples and media, "
+                f"without raw requests; leave it out or say {values[1]!r}"
+            )
+    for name in _SILENT:
         given.pop(name, None)
     known = set(EvalOptions.__dataclass_fields__)
     unknown = given.keys() - known - set(CONFIG_FIELDS)

@@ -21,7 +21,7 @@ import logging
 import math
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -47,8 +47,8 @@ class Flight:
     """One computation. It is the `Sink` of its provider and tells its watchers."""
 
     __slots__ = (
-        "_cancel_reason", "_compute", "_scope", "_secret", "body", "ended", "error", "events", "key",
-        "lasting", "phase", "recorded", "result", "seq", "started", "streamed", "watchers",
+        "_cancel_reason", "_compute", "_known", "_scope", "_secret", "body", "ended", "error", "events", "key",
+        "lasting", "phase", "recorded", "result", "seq", "started", "streamed", "unwanted", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +67,7 @@ class Flight:
         if deadline is not None:
             self._scope.deadline = deadline
         self._cancel_reason: str | None = None
+        self._known: dict[int, int] = {}
         self.events: list[Event] | None = [] if key is not None else None
         """What was told, in order, where somebody may come later."""
         self.key = key
@@ -74,6 +75,8 @@ class Flight:
         self.lasting = lasting
         self.recorded = False
         """Whether a journal has the result, so that it need not stay here."""
+        self.unwanted = False
+        """Whether it was ended by a caller's wish or its time, and not by the daemon's stop."""
         self.phase = "queue"
         self.streamed = False
         self.watchers: list[Watcher] = []
@@ -134,14 +137,15 @@ class Flight:
         return None if self._scope.deadline == math.inf else self._scope.deadline
 
     @property
-    def over(self) -> bool:
-        """Whether nobody wants its result any more, or its time is up."""
-        return self._scope.cancel_called
+    def late(self) -> bool:
+        """Whether its time is up."""
+        return self._scope.cancel_called and self._cancel_reason is None
 
-    def cancel(self, reason: str) -> None:
+    def cancel(self, reason: str, *, unwanted: bool = True) -> None:
         """Ends the computation; watchers are told `Cancelled`."""
         if not self.ended:
             self._cancel_reason = reason
+            self.unwanted = unwanted
             self._scope.cancel()
 
     def watch(self, watcher: Watcher, after_seq: int = 0) -> None:
@@ -154,6 +158,8 @@ class Flight:
         elif self.error is not None:
             watcher.failed(copy.copy(self.error))
         else:
+            if after_seq > self.seq:  # of an earlier life, which a journal may bring back
+                self._known[id(watcher)] = after_seq
             self.watchers.append(watcher)
 
     def leave(self, watcher: Watcher, reason: str) -> None:
@@ -210,14 +216,16 @@ class Flight:
         if self.events is not None:
             self.events.append((self.seq, "notice", event))
 
-    def again(self, events: Iterable[Event]) -> None:
-        """Tells events of an earlier life of the call, under their own numbers."""
-        for event in events:
-            self.seq = _seq(event)
-            for watcher in self.watchers:
-                tell(watcher, event)
-            if self.events is not None:
-                self.events.append(event)
+    def again(self, events: Sequence[Event], seq: int) -> None:
+        """Tells events of an earlier life of the call, under their own numbers, up to `seq`."""
+        assert self.events is not None  # a call with an id
+        self.events.extend(events)
+        self.seq = seq
+        for watcher in self.watchers:
+            known = self._known.get(id(watcher), 0)
+            for event in events:
+                if _seq(event) > known:
+                    tell(watcher, event)
 
 
 def _seq(event: Event) -> int:
@@ -342,9 +350,9 @@ class Flights:
         self._tasks.start_soon(func, arg)
 
     def cancel_all(self, reason: str) -> None:
-        """Ends every flight."""
+        """Ends every flight, since the daemon stops."""
         for flight in list(self._flying):
-            flight.cancel(reason)
+            flight.cancel(reason, unwanted=False)
 
     async def drained(self) -> None:
         """Returns when nothing flies."""

@@ -69,30 +69,29 @@ class Journal:
             if record.body != flight.body:
                 raise Conflict("this request_id was given to a different request")
             if record.output is not None:
-                flight.again(_events(record))
+                flight.again(*_told(record))
                 flight.recorded = True
                 return _result(record, record.output)
             flight.seq = max(flight.seq, record.runs * RUN)
             if record.asked:
                 flight.retrying(_interrupted())
-        made = False
         try:
             result = await make(lambda: self.store.asking(entry.account, entry.request_id))
-            if record is not None and record.asked:
-                result = Result(result.output, replace(result.info, interrupted=True))
-            made = True
         except Exception:
             await self._drop(entry)
             raise
-        finally:
-            if not made and flight.over:  # a caller's wish, and not the end of the daemon
+        except BaseException:  # cancelled: by a caller, or the daemon stops
+            if flight.unwanted or flight.late:
                 await self._drop(entry)
+            raise
+        if record is not None and record.asked:
+            result = Result(result.output, replace(result.info, interrupted=True))
         await self._end(entry, flight, result)
         return result
 
     async def _end(self, entry: Entry, flight: Flight, result: Result) -> None:
         info = result.info.to_dict()
-        events = [_written(event) for event in flight.events or ()]
+        events = [flight.seq, [_written(event) for event in flight.events or ()]]
         with anyio.CancelScope(shield=True):  # it is paid for; the store is quick or gives up
             flight.recorded = await self.store.end(
                 entry.account, entry.request_id, result.output, info, events
@@ -113,10 +112,9 @@ class Journal:
         record = await self.store.find(entry.account, entry.request_id)
         if record is None or record.output is None:
             return False
-        last = 0
-        for event in _events(record):
-            last = event[0]
-            if last > after_seq:
+        events, last = _told(record)
+        for event in events:
+            if event[0] > after_seq:
                 tell(watcher, event)
         watcher.finished(last + 1, _result(record, record.output))
         return True
@@ -140,8 +138,10 @@ def _written(event: Event) -> JsonValue:
     return list(event)
 
 
-def _events(record: JournalRecord) -> list[Event]:
-    return [_read(event) for event in record.events]
+def _told(record: JournalRecord) -> tuple[list[Event], int]:
+    """What was told before the end, and the highest number that was given."""
+    last, events = record.events
+    return [_read(event) for event in events], last
 
 
 def _read(written: JsonValue) -> Event:

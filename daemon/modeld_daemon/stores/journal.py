@@ -64,6 +64,15 @@ class _Name(NamedTuple):
     request_id: str
 
 
+class _Known(NamedTuple):
+    """A call's row; 0 and None when there is none."""
+
+    id: int
+    record: JournalRecord | None
+    rotten: bool
+    """Whether there is an answer that cannot be read."""
+
+
 class _Ended(NamedTuple):
     account: str
     request_id: str
@@ -110,7 +119,7 @@ class SqliteJournal:
 
     async def find(self, account: str, request_id: str) -> JournalRecord | None:
         """What is known of a call; None when it is unknown. Nothing is changed."""
-        return await self._database.write(self._find, _Name(account, request_id), None)
+        return await self._database.read(self._find, _Name(account, request_id), None)
 
     async def asking(self, account: str, request_id: str) -> None:
         """An attempt begins now: returns when that would outlive the daemon's death."""
@@ -131,7 +140,31 @@ class SqliteJournal:
         """Closes the file."""
         await self._database.aclose()
 
-    # -- in the writer's thread --
+    # -- in the threads of the database: `_find` in the reader, the others in the writer --
+
+    def _find(
+        self, connection: sqlite3.Connection, items: Sequence[_Name]
+    ) -> Iterable[JournalRecord | None]:
+        return [self._known(connection, item).record for item in items]
+
+    def _known(self, connection: sqlite3.Connection, name: _Name) -> _Known:
+        row = connection.execute(
+            "SELECT id, body, runs, asked, answer FROM call WHERE account = ? AND request_id = ?",
+            name,
+        ).fetchone()
+        if row is None:
+            return _Known(0, None, rotten=False)
+        id, begun, runs, asked, packed = row
+        record = JournalRecord(begun, runs, bool(asked), None, None, None)
+        if packed is None:
+            return _Known(id, record, rotten=False)
+        try:
+            output, info, events = read_answer(*name, packed)
+        except (Unpackable, InvalidRequest) as error:
+            log.warning("%s: the answer of a call cannot be read: %s", self._path, error)
+            return _Known(id, replace(record, asked=True), rotten=True)
+        whole = replace(record, asked=False, output=output, info=info, events=events)
+        return _Known(id, whole, rotten=False)
 
     def _begin(
         self, connection: sqlite3.Connection, items: Sequence[_Begun]
@@ -142,8 +175,8 @@ class SqliteJournal:
 
     def _begin_one(self, connection: sqlite3.Connection, item: _Begun) -> JournalRecord | None:
         account, request_id, body = item
-        found = self._find_one(connection, _Name(account, request_id))
-        if found is None:
+        id, record, rotten = self._known(connection, _Name(account, request_id))
+        if record is None:
             connection.execute(
                 "INSERT INTO call (account, request_id, body, runs, asked, touched, size) "
                 "VALUES (?, ?, ?, 1, 0, ?, ?)",
@@ -151,40 +184,14 @@ class SqliteJournal:
             )
             connection.execute("UPDATE total SET size = size + ?", (ROW_BYTES,))
             return None
-        id, record = found
+        if rotten:
+            self._set_answer(connection, id, None)
+            connection.execute("UPDATE call SET asked = 1 WHERE id = ?", (id,))
         if record.output is None and record.body == body:
             connection.execute(
                 "UPDATE call SET runs = runs + 1, touched = ? WHERE id = ?", (self._now(), id)
             )
         return record
-
-    def _find(
-        self, connection: sqlite3.Connection, items: Sequence[_Name]
-    ) -> Iterable[JournalRecord | None]:
-        found = [self._find_one(connection, item) for item in items]
-        return [None if one is None else one[1] for one in found]
-
-    def _find_one(
-        self, connection: sqlite3.Connection, name: _Name
-    ) -> tuple[int, JournalRecord] | None:
-        row = connection.execute(
-            "SELECT id, body, runs, asked, answer FROM call WHERE account = ? AND request_id = ?",
-            name,
-        ).fetchone()
-        if row is None:
-            return None
-        id, begun, runs, asked, packed = row
-        record = JournalRecord(begun, runs, bool(asked), None, None, None)
-        if packed is None:
-            return id, record
-        try:
-            output, info, events = read_answer(*name, packed)
-        except (Unpackable, InvalidRequest) as error:
-            log.warning("%s: the answer of a call cannot be read: %s", self._path, error)
-            self._set_answer(connection, id, None)
-            connection.execute("UPDATE call SET asked = 1 WHERE id = ?", (id,))
-            return id, replace(record, asked=True)
-        return id, replace(record, asked=False, output=output, info=info, events=events)
 
     def _ask(self, connection: sqlite3.Connection, items: Sequence[_Name]) -> Iterable[None]:
         now = self._now()
