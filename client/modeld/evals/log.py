@@ -19,7 +19,6 @@ from ..types import (
 from .score import Score
 
 Status: TypeAlias = Literal["started", "success", "cancelled", "error"]
-LimitType: TypeAlias = Literal["message", "token", "time", "working", "custom", "operator", "cost"]
 
 
 @dataclass(slots=True, eq=False, repr=False)

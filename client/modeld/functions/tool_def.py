@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeAlias, cast, get_type_hints, overload
+from typing import Any, ParamSpec, Protocol, cast, get_type_hints, overload
 
 from ..types import ToolInfo, ToolParam, ToolParams, json_schema
 from .docstring import read_docstring
@@ -87,9 +87,6 @@ class ToolDef:
 
         setattr(run, _MARK, self)
         return cast("Tool", run)
-
-
-ToolFactory: TypeAlias = Callable[P, Tool]
 
 
 @overload
