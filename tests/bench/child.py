@@ -23,10 +23,12 @@ Asked = Callable[[], Awaitable[object]]
 class Modeld:
     """modeld through the daemon of this home."""
 
+    cache = False
+
     def __init__(self, base_url: str, max_connections: int | None) -> None:
         from modeld import GenerateConfig, get_model  # noqa: PLC0415  # only its peer pays
 
-        config = GenerateConfig(max_connections=max_connections)
+        config = GenerateConfig(max_connections=max_connections, cache=self.cache or None)
         self.model = get_model(
             "openai/gpt-4o-mini", config=config, base_url=base_url, api_key="bench"
         )
@@ -46,6 +48,32 @@ class Modeld:
 
     async def close(self) -> None:
         pass
+
+
+class CachedModeld(Modeld):
+    """modeld with its generation cache."""
+
+    cache = True
+
+
+class CachedInspect:
+    """inspect_ai in this process, with its generation cache."""
+
+    def __init__(self, base_url: str, max_connections: int | None) -> None:
+        from inspect_ai.model import get_model  # noqa: PLC0415  # only its peer pays
+
+        del max_connections  # hits ask no provider
+        self.model = get_model(
+            "openai/gpt-4o-mini", base_url=base_url, api_key="bench", responses_api=False
+        )
+
+    async def ask(self) -> object:
+        output = await self.model.generate(PROMPT, cache=True)
+        assert output.completion
+        return output
+
+    async def close(self) -> None:
+        await self.model.__aexit__(None, None, None)
 
 
 class OpenAI:
@@ -239,13 +267,20 @@ SCENARIOS = {
     "streams": streams,
 }
 
+PEERS: dict[str, Callable[[str, int | None], Any]] = {
+    "modeld": Modeld,
+    "modeld cached": CachedModeld,
+    "openai": OpenAI,
+    "openai patient": PatientOpenAI,
+    "inspect_ai cached": CachedInspect,
+}
+
 
 def main() -> None:
     wish: dict[str, Any] = json.loads(sys.argv[1])
     knobs = wish.get("knobs", [])
     base_url = "/".join([f"http://127.0.0.1:{wish['port']}", *knobs, "v1"])
-    kinds = {"modeld": Modeld, "openai": OpenAI, "openai patient": PatientOpenAI}
-    peer = kinds[wish["peer"]](base_url, wish.get("max_connections"))
+    peer = PEERS[wish["peer"]](base_url, wish.get("max_connections"))
     if wish["scenario"] == "sequential_sync":
         print(json.dumps(sequential_sync(peer, wish)))
         return

@@ -58,7 +58,7 @@ class Scene:
     ) -> list[Figures]:
         """Runs one scenario in many fresh processes at once."""
         pid = None
-        if peer == "modeld":
+        if peer.startswith("modeld"):
             self.warm()
             pid = self.daemon_pid()
         wish = {"peer": peer, "scenario": scenario, "daemon_pid": pid, "port": self.upstream.port}

@@ -222,6 +222,23 @@ def measuring(scene: Scene, peer: str, scenario: str, **options: object) -> Step
     return lambda: scene.measure(peer, scenario, **options)
 
 
+def hits(scene: Scene, effort: Effort) -> Iterator[Row]:
+    """One answer that is in the cache, again and again; inspect_ai where it is installed."""
+    peers = {"modeld": "modeld cached", "inspect_ai": "inspect_ai cached"}
+    wish = {"warm": 50, "calls": int(200 * effort.seconds)}
+    yield take_turns(
+        "cache hits, one after the other",
+        effort.rounds,
+        {name: measuring(scene, peer, "sequential", **wish) for name, peer in peers.items()},
+    )
+    wish = {"concurrent": 16, "seconds": effort.seconds, "warm_seconds": 0.5}
+    yield take_turns(
+        "cache hits, 16 at once",
+        effort.rounds,
+        {name: measuring(scene, peer, "throughput", **wish) for name, peer in peers.items()},
+    )
+
+
 def cache(scene: Scene, effort: Effort) -> Iterator[Row]:
     """The database of the generation cache, from ten thousand entries to the number asked for."""
     for name, figures in measure(sizes_up_to(effort.entries)):
@@ -237,5 +254,6 @@ SECTIONS: dict[str, Callable[[Scene, Effort], Iterator[Row]]] = {
     "hold": hold,
     "streams": streams,
     "limits": limits,
+    "hits": hits,
     "cache": cache,
 }

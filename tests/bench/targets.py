@@ -126,6 +126,15 @@ def _limits(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator
     yield at_most(9, f"calls failed, limits {what}", ours["failed"], 0, "")
 
 
+def _hits(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator[Verdict]:
+    if "p50_ms" in ours:
+        yield at_most(8, "hit, end to end p50", ours["p50_ms"], 1, "ms")
+    else:
+        peer = row.figures.get("inspect_ai", {})
+        rate = share(ours, peer, "calls_per_s")
+        yield at_least(8, "hits/s of inspect_ai's at 16", rate, 10)
+
+
 def _cache(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator[Verdict]:
     what = row.name.removeprefix("cache ")
     yield at_most(8, f"lookup p99, {what}", ours["p99_ms"], 5, "ms")
@@ -145,5 +154,6 @@ JUDGES: dict[str, Callable[..., Iterator[Verdict]]] = {
     "streams": _streams,
     "hold": _hold,
     "limits": _limits,
+    "hits": _hits,
     "cache": _cache,
 }
