@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
@@ -21,8 +21,21 @@ from .process import EngineProcess, OnEvent, log
 from .watchdog import Limits
 from .words import CallFailed, JsonObject, Reply
 
-OnWait = Callable[[str, int | None], None]
-"""Hears why a call waits ("loading", "slots") and its place in the queue, 1 is next."""
+
+class OnWait(Protocol):
+    """Hears why a call waits."""
+
+    def __call__(
+        self, reason: str, position: int | None, progress: float | None = None, /
+    ) -> object:
+        """The call waits.
+
+        Args:
+            reason: "loading" or "slots".
+            position: Place in the queue, 1 is next.
+            progress: Of the load, from 0 to 1, where the engine tells.
+        """
+
 
 MOST_FAILED_STARTS = 3
 COOLING_SECONDS = 30.0
@@ -68,6 +81,13 @@ class _Start:
         self.done = anyio.Event()
         self.reply: Reply | None = None
         self.lines: list[str] = []
+        self.waiting: list[OnWait] = []
+        """Those who want to hear how far it is."""
+
+    def moved(self, event: JsonObject) -> None:
+        """The process says how far it is."""
+        for on_wait in self.waiting:
+            on_wait("loading", None, event.get("progress"))
 
 
 class Engine:
@@ -171,13 +191,23 @@ class Engine:
         if not start.done.is_set():
             if on_wait is not None:
                 on_wait("loading", None)
-            await start.done.wait()
+            await self._loading(start, on_wait)
         assert start.reply is not None
         if start.reply.failure is not None:
             raise LoadFailed(start.reply.failure, start.lines)
         if start.reply.death is not None:
             self._outcome(start.reply)
         return start.process
+
+    @staticmethod
+    async def _loading(start: _Start, on_wait: OnWait | None) -> None:
+        if on_wait is not None:
+            start.waiting.append(on_wait)
+        try:
+            await start.done.wait()
+        finally:
+            if on_wait is not None:
+                start.waiting.remove(on_wait)
 
     def _begin(self) -> _Start:
         self._check_cooling()
@@ -192,7 +222,11 @@ class Engine:
         self._processes.append(start.process)
         log.info("engine process %d of %s started", start.process.pid, self.name)
         start.process.submit(
-            "load", self.opening, lambda reply: self._loaded(start, reply), loading=True
+            "load",
+            self.opening,
+            lambda reply: self._loaded(start, reply),
+            start.moved,
+            loading=True,
         )
         return start
 
@@ -202,7 +236,9 @@ class Engine:
             self.opened = reply.result
             self._failed_starts.clear()
         else:
-            self._failed_starts.append(asyncio.get_running_loop().time())
+            # What is wrong with the request is the caller's matter, and is told each time.
+            if reply.failure is None or reply.failure.kind != "invalid":
+                self._failed_starts.append(asyncio.get_running_loop().time())
             self._last_trouble = str(reply.death or reply.failure)
             start.lines = start.process.last_lines()
             start.process.stop()

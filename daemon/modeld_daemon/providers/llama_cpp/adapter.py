@@ -5,15 +5,15 @@ Nothing here imports the engine: the daemon never loads native code of it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeAlias
-
-import anyio
 
 from modeld.errors import EngineError, ModeldError
 from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.ports import Sink, TokenCount
+from ..engine.choices import ask_all, queue_reporter
 from ..engine.engine import Engine, LoadFailed, OnWait
 from ..engine.words import CallFailed
 from .errors import PROVIDER, call_error, is_overflow, load_error
@@ -42,7 +42,7 @@ class LlamaProvider:
         """Makes one answer; see `Provider`."""
         self._check_open()
         requests = build_requests(call)
-        on_wait = _queue_reporter(sink)
+        on_wait = queue_reporter(sink)
         async with self._models.use(route.model, self._args, on_wait, self) as engine:
             try:
                 results = await _ask_all(engine, requests, sink, on_wait)
@@ -63,7 +63,7 @@ class LlamaProvider:
         """Counts the tokens of the call's messages, exactly; see `Provider`."""
         self._check_open()
         messages = build_messages(call.messages)
-        async with self._models.use(route.model, self._args, _queue_reporter(None), self) as engine:
+        async with self._models.use(route.model, self._args, queue_reporter(None), self) as engine:
             try:
                 result = await engine.call("count", {"messages": messages}, slot=False)
             except CallFailed as failure:
@@ -86,37 +86,16 @@ def _load_error(failed: LoadFailed, engine: Engine, route: Route) -> ModeldError
     return load_error(failed, engine.opening["path"], route.name)
 
 
-def _queue_reporter(sink: Sink | None) -> OnWait:
-    def on_wait(reason: str, position: int | None) -> None:
-        if sink is not None:
-            sink.queued(reason, position)
-
-    return on_wait
-
-
 async def _ask_all(
     engine: Engine, requests: list[JsonObject], sink: Sink | None, on_wait: OnWait
 ) -> list[JsonObject]:
-    """All choices side by side; only the first is streamed."""
-    if len(requests) == 1:
-        return [await _ask(engine, requests[0], sink, on_wait)]
-    results: list[JsonObject] = [{} for _ in requests]
-    failures: list[CallFailed | LoadFailed | ModeldError] = []
-
-    async def ask(index: int) -> None:
-        try:
-            one = sink if index == 0 else None
-            results[index] = await _ask(engine, requests[index], one, on_wait)
-        except (CallFailed, LoadFailed, ModeldError) as failure:
-            failures.append(failure)
-            group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        for index in range(len(requests)):
-            group.start_soon(ask, index)
-    if failures:
-        raise failures[0]
-    return results
+    """All choices; only the first is streamed."""
+    return await ask_all(
+        [
+            partial(_ask, engine, request, sink if index == 0 else None, on_wait)
+            for index, request in enumerate(requests)
+        ]
+    )
 
 
 async def _ask(

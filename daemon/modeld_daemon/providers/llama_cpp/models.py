@@ -1,26 +1,20 @@
-"""The local models that are loaded: one engine process each, shared by all callers.
-
-A process per model and not one for all: a crash takes one model along, and ending the process is
-the only way to get all of its memory back. The number of loaded models is bounded; the one that
-was not used for longest makes room, once nobody uses it.
-"""
+"""The local models that are loaded: their files, and the engines that have them open."""
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 
-from modeld.errors import EngineError, PrerequisiteError
+from modeld.errors import PrerequisiteError
 
 from ...core.ports import Connection
 from ..engine.engine import Engine, EngineStatistics, OnWait
-from ..engine.watchdog import Limits
+from ..engine.pool import EnginePool, PoolSettings
 from .errors import PROVIDER
 from .gguf import FileIdentity, GgufInfo, check_file, check_gguf
 from .options import LoadOptions, ModelArgs
@@ -31,16 +25,11 @@ _MOST_CHECKED = 64
 
 
 @dataclass(frozen=True, slots=True)
-class LocalSettings:
+class LocalSettings(PoolSettings):
     """Settings of the local provider."""
 
     data_folder: Path
     """modeld's folder of data; weights are in its folder `models`."""
-    most_models: int = 2
-    """Models that are loaded at once."""
-    idle_seconds: float = 900.0
-    """An unused model is unloaded after so long; 0 keeps it."""
-    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +50,8 @@ class LocalModels:
 
     def __init__(self, settings: LocalSettings) -> None:
         self.settings = settings
-        # First come, first served, also across models: who waits for room is not overtaken by
-        # callers of the models that are in the way.
-        self._door = anyio.Lock(fast_acquire=True)
-        self._engines: dict[_Key, Engine] = {}  # least recently used first
-        self._timers: dict[_Key, asyncio.TimerHandle] = {}
-        self._holders: dict[_Key, set[int]] = {}
-        self._freed = anyio.Event()
+        self.pool = EnginePool(PROVIDER, settings)
         self._checked: dict[tuple[Path, FileIdentity], GgufInfo] = {}
-        self._closed = False
 
     def check(self, model: str, connection: Connection) -> None:
         """Raises at once what would make every call fail. Does not read the whole head."""
@@ -88,57 +70,29 @@ class LocalModels:
     async def use(
         self, model: str, args: ModelArgs, on_wait: OnWait, holder: object = None
     ) -> AsyncIterator[Engine]:
-        """The engine of a model, which stays loaded at least as long as the context lasts.
-
-        A `holder` is one who will say `release` when it needs the model no more.
-        """
+        """The engine of a model; see `EnginePool.use`."""
         path = find_weights(model, args.model_path, self.settings.data_folder)
         file = check_file(path)
         info = await self._check(path, file)
         key = _Key(path, file, args.options)
-        async with self._door:
-            engine = self._engines.pop(key, None) or await self._new(key, model, info, on_wait)
-            if self._closed:
-                raise EngineError("The local engines are closed.", provider=PROVIDER)
-            self._engines[key] = engine
-            self._holders.setdefault(key, set()).add(id(holder))
-            if timer := self._timers.pop(key, None):
-                timer.cancel()
-            engine.users += 1
-        try:
+
+        def make() -> Engine:
+            return self._new(key, model, info)
+
+        async with self.pool.use(key, make, on_wait, holder) as engine:
             yield engine
-        finally:
-            engine.users -= 1
-            self._left(key, engine)
 
     async def release(self, holder: object) -> None:
-        """Unloads what nobody holds but this one: it was closed, and wants its memory back."""
-        gone = []
-        for key, holders in list(self._holders.items()):
-            holders.discard(id(holder))
-            if not holders:
-                del self._holders[key]
-                if key in self._engines and not self._engines[key].users:
-                    gone.append(self._unload(key))
-        for engine in gone:
-            await engine.aclose()
+        """Unloads what nobody holds but this one."""
+        await self.pool.release(holder)
 
     def statistics(self) -> list[EngineStatistics]:
         """A snapshot of each loaded model, least recently used first."""
-        return [engine.statistics() for engine in self._engines.values()]
+        return self.pool.statistics()
 
     async def aclose(self) -> None:
         """Ends all engines. Later calls are errors."""
-        self._closed = True
-        self._freed.set()
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        engines, self._engines = list(self._engines.values()), {}
-        for engine in engines:
-            engine.stop()
-        for engine in engines:
-            await engine.aclose()
+        await self.pool.aclose()
 
     async def _check(self, path: Path, file: FileIdentity) -> GgufInfo:
         seen = (path, file)
@@ -149,15 +103,7 @@ class LocalModels:
             self._checked[seen] = info
         return self._checked[seen]
 
-    async def _new(self, key: _Key, model: str, info: GgufInfo, on_wait: OnWait) -> Engine:
-        while len(self._engines) >= self.settings.most_models:
-            idle = next((k for k, engine in self._engines.items() if not engine.users), None)
-            if idle is None:
-                on_wait("loading", None)
-                self._freed = anyio.Event()
-                await self._freed.wait()
-            else:
-                await self._unload(idle).aclose()  # its memory first, then the new one's
+    def _new(self, key: _Key, model: str, info: GgufInfo) -> Engine:
         options = key.options
         opening = {
             "path": str(key.path),
@@ -174,23 +120,3 @@ class LocalModels:
             provider=PROVIDER,
             limits=self.settings.limits,
         )
-
-    def _unload(self, key: _Key) -> Engine:
-        if timer := self._timers.pop(key, None):
-            timer.cancel()
-        engine = self._engines.pop(key)
-        engine.stop()
-        return engine
-
-    def _left(self, key: _Key, engine: Engine) -> None:
-        if engine.users:
-            return
-        self._freed.set()
-        if self.settings.idle_seconds > 0 and self._engines.get(key) is engine:
-            loop = asyncio.get_running_loop()
-            self._timers[key] = loop.call_later(self.settings.idle_seconds, self._expire, key)
-
-    def _expire(self, key: _Key) -> None:
-        self._timers.pop(key, None)
-        if key in self._engines and not self._engines[key].users:
-            self._unload(key)
