@@ -24,8 +24,8 @@ from .watchdog import Limits
 class PoolSettings:
     """How much is loaded, and for how long."""
 
-    most_models: int = 2
-    """Models that are loaded at once."""
+    most_models: int | None = 2
+    """Models that are loaded at once; None sets no limit."""
     idle_seconds: float = 900.0
     """An unused model is unloaded after so long; 0 keeps it."""
     limits: Limits = field(default_factory=Limits)
@@ -108,7 +108,8 @@ class EnginePool:
             await engine.aclose()
 
     async def _new(self, make: Callable[[], Engine], on_wait: OnWait) -> Engine:
-        while len(self._engines) >= self.settings.most_models:
+        most = self.settings.most_models
+        while most is not None and len(self._engines) >= most:
             idle = next((k for k, engine in self._engines.items() if not engine.users), None)
             if idle is None:
                 on_wait("loading", None)
