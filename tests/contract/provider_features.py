@@ -151,6 +151,7 @@ def _abilities() -> Iterator[Sequence[str]]:
     yield ("feature", *(speaker.title for speaker in speakers))
     yield ("streaming", *(_word(speaker.streams) for speaker in speakers))
     yield ("tools", *(_word(_takes_tools(speaker)) for speaker in speakers))
+    yield ("tools in words", *(_word(speaker.emulates) for speaker in speakers))
     yield ("tools of its own", *(_natives(speaker) for speaker in speakers))
     for name, part in _MEDIA.items():
         yield (name, *(_word(_takes(speaker, part)) for speaker in speakers))

@@ -66,6 +66,12 @@ class Speaker:
         return importlib.util.find_spec(name) is not None
 
     @property
+    def emulates(self) -> bool:
+        """Whether there is code for tools in words."""
+        name = f"modeld_daemon.providers.{self.package}.emulation"
+        return importlib.util.find_spec(name) is not None
+
+    @property
     def counts(self) -> bool:
         """Whether tokens are counted and not only estimated: there is a request for it, or a word
         of the engine's.

@@ -179,6 +179,11 @@ ROWS: tuple[Row, ...] = (
         other_variables=("AZUREAI_API_VERSION", *ENTRA_VARIABLES),
         packages=("openai",),
         extra="azure",
-        quirks={"azure": "models", "own_address": True, "entra": True},
+        quirks={
+            "azure": "models",
+            "own_address": True,
+            "entra": True,
+            "models": ({"match": "(?i)llama", "emulate_tools": True},),
+        },
     ),
 )

@@ -16,7 +16,7 @@ from modeld.types import JsonObject, JsonValue, ToolCall, ToolInfo
 
 from .http.jsontext import dumps, loads
 
-__all__ = ["parse_tool_call"]
+__all__ = ["parse_tool_call", "parse_written_call"]
 
 
 def parse_tool_call(id: str, function: str, text: str, tools: Sequence[ToolInfo]) -> ToolCall:
@@ -29,9 +29,36 @@ def parse_tool_call(id: str, function: str, text: str, tools: Sequence[ToolInfo]
             return ToolCall(id, function, _object(text))
         return ToolCall(id, function, _first_parameter(function, text, tools))
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        problem = f"Error parsing the following tool call arguments:\n\n{text}\n\n{reason}"
-        return ToolCall(id, function, {}, parse_error=problem)
+        return _unreadable(id, function, f"tool call arguments:\n\n{text}", error)
+
+
+def parse_written_call(id: str, text: str, tools: Sequence[ToolInfo]) -> ToolCall:
+    """A whole call that a model wrote as a JSON object with `name` and `arguments`."""
+    text = text.strip()
+    name: JsonValue = None
+    arguments: JsonValue = None
+    problem: Exception | None = None
+    try:
+        said = _object(text)
+        name, arguments = said.get("name"), said.get("arguments")
+    except (ValueError, RecursionError) as error:
+        problem = error
+    if not isinstance(name, str) or not name:
+        name, problem = "unknown", problem or ValueError("there is no 'name' of a function")
+    elif arguments is None:
+        problem = ValueError("there are no 'arguments'")
+    if problem is not None:
+        return _unreadable(id, name, f"tool call:\n\n{text}", problem)
+    if isinstance(arguments, dict):
+        return ToolCall(id, name, arguments)
+    plain = arguments if isinstance(arguments, str) else dumps(arguments).decode()
+    return parse_tool_call(id, name, plain, tools)
+
+
+def _unreadable(id: str, function: str, what: str, error: Exception) -> ToolCall:
+    reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    problem = f"Error parsing the following {what}\n\n{reason}"
+    return ToolCall(id, function, {}, parse_error=problem)
 
 
 def _object(text: str) -> JsonObject:

@@ -36,7 +36,8 @@ class OpenAI:
         require_key(row, connection)
         options = read_responses_options(connection.args, connection.environment, row.quirks)
         self.sdk = OpenAISdk(row, connection, options.shared.client)
-        self._asked = options.responses_api
+        # Tools are emulated in chat completions only.
+        self._asked = False if options.shared.emulate_tools else options.responses_api
         self._usual = usual_api(row)
         self._own = self._usual is None and is_own(row, connection)
         self._chat = OpenAIChat(row, options.shared, self.sdk)

@@ -75,7 +75,8 @@ def check(row: Row, model: str, connection: Connection, shared: object = None) -
     """Raises what would make every call fail. Imports no SDK."""
     require_key(row, connection)
     options = read_responses_options(connection.args, connection.environment, row.quirks)
-    if options.responses_api is False and options.background:
+    chat = options.responses_api is False or options.shared.emulate_tools
+    if chat and options.background:
         raise InvalidRequest(
             "Model arg 'background': chat completions are not made in the background."
         )

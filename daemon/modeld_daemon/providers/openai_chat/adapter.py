@@ -14,6 +14,7 @@ from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.jsontext import dumps
 from ..openai_sdk import OpenAISdk
 from ..profiles import openai_profile
+from .emulation import emulates_tools
 from .exchange import Exchange
 from .listing import with_what_is_there
 from .options import Options, read_options, require_key
@@ -63,7 +64,8 @@ class OpenAIChat:
             quirks=quirks,
             stream=streams,
         )
-        exchange = Exchange(call, route, sink, quirks)
+        emulated = emulates_tools(self._options, quirks)
+        exchange = Exchange(call, route, sink, quirks, emulated=emulated)
         request.body["model"] = self.sdk.wire_name(route.model)
         body = dumps(request.body)
         path = await self.sdk.path(route.model, _PATH)

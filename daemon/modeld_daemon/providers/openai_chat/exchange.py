@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from modeld.errors import ModeldError, ProviderError, ProviderUnavailable
-from modeld.types import ModelOutput
+from modeld.types import JsonObject, ModelOutput
 
 from ...core.call import Call, Route
 from ...core.ports import Sink
@@ -30,12 +30,27 @@ _WRONG_SHAPE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
 class Exchange:
-    """One call and where its answer goes."""
+    """One call and where its answer goes.
+
+    Args:
+        call: What is asked, as the caller asks it.
+        route: Where.
+        sink: Who listens.
+        quirks: What the server does in its own way.
+        emulated: Whether the tools were described in words, so that calls are words too.
+    """
 
     def __init__(
-        self, call: Call, route: Route, sink: Sink | None, quirks: Quirks | None = None
+        self,
+        call: Call,
+        route: Route,
+        sink: Sink | None,
+        quirks: Quirks | None = None,
+        *,
+        emulated: bool = False,
     ) -> None:
         self._quirks = quirks or Quirks()
+        self._emulated = emulated and bool(call.tools)
         self._call = call
         self._route = route
         self._sink = sink
@@ -57,11 +72,11 @@ class Exchange:
             if self._sink is not None:
                 replay_output(output, self._sink)
             return output
-        fold = ChunkFold(self._sink)
+        fold = ChunkFold(self._sink, self._call.tools if self._emulated else None)
         try:
             done = await _feed(fold, response)
             if done or fold.finished:
-                return output_from(fold.body(), self._call.tools)
+                return self._output(fold.body())
         except StreamError as stopped:
             raise self._failure(error_from(stopped.error), None, response) from None
         except _WRONG_SHAPE as error:
@@ -88,10 +103,13 @@ class Exchange:
             value = loads(body)
             wire_error = choice_error(value)
             if wire_error is None:
-                return output_from(value, self._call.tools)
+                return self._output(value)
         except _WRONG_SHAPE as error:
             raise self._garbage(error, response) from None
         raise self._failure(wire_error, None, response)
+
+    def _output(self, body: JsonObject) -> ModelOutput:
+        return output_from(body, self._call.tools, emulated=self._emulated)
 
     def _failure(
         self, error: WireError, status: int | None, response: Response | StreamResponse

@@ -11,6 +11,7 @@ __all__ = [
     "MESSAGE_MEMBER",
     "REASONING_FIELDS",
     "TOOL_CALL_MEMBERS",
+    "call_id",
     "source_of",
     "thoughts_of",
     "thoughts_to_internal",
@@ -27,6 +28,11 @@ TOOL_CALL_MEMBERS = "tool_call_members"
 
 AUDIO_TRANSCRIPT = "audio_transcript"
 """A text that the message's audio says; the audio's id goes back in its place."""
+
+
+def call_id(response_id: str | None, index: int) -> str:
+    """An id for a tool call that the server gave none."""
+    return f"call_{response_id or 'modeld'}_{index}"
 
 
 def source_of(part: ContentBase) -> str | None:

@@ -35,7 +35,7 @@ from .internal import (
     thoughts_of,
 )
 
-__all__ = ["messages_to_wire"]
+__all__ = ["messages_to_wire", "tool_text"]
 
 _MEDIA = (ContentImage, ContentAudio, ContentVideo, ContentDocument)
 _INCLUDED_BELOW = {
@@ -66,7 +66,9 @@ def messages_to_wire(
     )
     for index, message in enumerate(messages):
         if isinstance(message, ChatMessageTool):
-            wire.append(_tool(message, moved))
+            text = tool_text(message, moved)
+            id = message.tool_call_id or ""
+            wire.append({"role": "tool", "tool_call_id": id, "content": text})
             continue
         if moved:
             wire.append({"role": "user", "content": _parts(moved, cache_mark)})
@@ -148,24 +150,22 @@ _CONVERTERS: Mapping[type, Callable[[Any], JsonObject]] = {
 }
 
 
-def _tool(message: ChatMessageTool, moved: list[Content]) -> JsonObject:
+def tool_text(message: ChatMessageTool, moved: list[Content]) -> str:
     """The answer's text; its media are put into `moved`."""
     if message.error is not None:
-        text = f"Error: {message.error.message}"
-    elif isinstance(message.content, str):
-        text = message.content
-    else:
-        lines = []
-        for part in message.content:
-            if isinstance(part, _MEDIA):
-                moved.append(part)
-                lines.append(_INCLUDED_BELOW[type(part)])
-            elif isinstance(part, (ContentText, ContentReasoning)):
-                lines.append(part.text)
-            elif isinstance(part, ContentData):
-                lines.append(dumps(part.data).decode())
-        text = "\n".join(lines)
-    return {"role": "tool", "tool_call_id": message.tool_call_id or "", "content": text}
+        return f"Error: {message.error.message}"
+    if isinstance(message.content, str):
+        return message.content
+    lines = []
+    for part in message.content:
+        if isinstance(part, _MEDIA):
+            moved.append(part)
+            lines.append(_INCLUDED_BELOW[type(part)])
+        elif isinstance(part, (ContentText, ContentReasoning)):
+            lines.append(part.text)
+        elif isinstance(part, ContentData):
+            lines.append(dumps(part.data).decode())
+    return "\n".join(lines)
 
 
 def _assistant(message: ChatMessageAssistant, *, thinks: bool) -> JsonObject:

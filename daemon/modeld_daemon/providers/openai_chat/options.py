@@ -37,6 +37,7 @@ _BODY_ARGS: Mapping[str, tuple[type, ...]] = {
     "user": (str,),
     "store": (bool,),
 }
+_FLAGS = ("strict_tools", "emulate_tools")
 BODY_KINDS: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
     "int": (int,),
@@ -59,6 +60,8 @@ class Options:
     streaming: Streaming = "auto"
     strict_tools: bool | None = None
     """What functions that do not say say for `strict`; None leaves it to the row."""
+    emulate_tools: bool | None = None
+    """Whether tools are described in a prompt and called by text; None leaves it to the row."""
 
     def streams(self, config: GenerateConfig, heard: bool, above: int | None = None) -> bool:
         """Whether a call is streamed.
@@ -110,7 +113,7 @@ def read_options(
     client: JsonObject = {}
     body: JsonObject = {}
     streaming: Streaming = "auto"
-    strict_tools: bool | None = None
+    flags: dict[str, bool] = {}
     own: Mapping[str, JsonValue] = (quirks or {}).get("body_args") or {}
     for name, value in args.items():
         if value is None:
@@ -126,8 +129,8 @@ def read_options(
             body[name] = _checked(name, value, _BODY_ARGS[name])
         elif name == "client_timeout":
             client["timeout"] = _checked(name, value, (int, float))
-        elif name == "strict_tools":
-            strict_tools = bool(_checked(name, value, (bool,)))
+        elif name in _FLAGS:
+            flags[name] = bool(_checked(name, value, (bool,)))
         elif name in ("streaming", "stream"):
             if not isinstance(value, (str, bool)) or value not in _STREAMING:
                 raise InvalidRequest(f"Model arg {name!r} is 'auto', true or false, not {value!r}")
@@ -140,7 +143,7 @@ def read_options(
         body["safety_identifier"] = environment["OPENAI_SAFETY_IDENTIFIER"]
     if body.get("service_tier") == "flex":
         client.setdefault("timeout", _FLEX_TIMEOUT)  # flex answers are slow by design
-    return Options(client, body, streaming, strict_tools)
+    return Options(client, body, streaming, **flags)
 
 
 def _put(body: JsonObject, place: str, value: JsonValue) -> None:
@@ -164,6 +167,6 @@ def _unknown(name: str, own: Mapping[str, JsonValue]) -> str:
         )
     if name in ("responses_api", "background"):
         return f"Model arg {name!r}: this provider speaks chat completions only."
-    rest = ("client_timeout", "streaming", "strict_tools")
+    rest = ("client_timeout", "streaming", *_FLAGS)
     known = ", ".join(sorted({*_CLIENT_ARGS, *_BODY_ARGS, *rest, *own}))
     return f"Unknown model arg {name!r}. Known are {known}; others go in GenerateConfig.extra_body."

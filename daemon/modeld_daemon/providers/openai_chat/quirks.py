@@ -28,6 +28,8 @@ class Quirks:
     # -- what is sent
     strict_tools: bool | None = None
     """What every function tool says for `strict`; None says nothing."""
+    emulate_tools: bool = False
+    """Whether tools are described in a prompt and called by text, unless the caller says."""
     native: str | None = None
     """The member of a tool's options that is one of the server's own tools, as its API has it."""
     plain_schema: bool = False

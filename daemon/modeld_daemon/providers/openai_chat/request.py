@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modeld.errors import InvalidRequest
 from modeld.types import (
@@ -19,6 +19,7 @@ from modeld.types import (
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ..profiles import OpenAIProfile, dropped_parameters
+from .emulation import emulate_tools, emulates_tools
 from .messages import messages_to_wire
 from .options import Options
 from .quirks import Quirks, effort_to_send
@@ -69,7 +70,15 @@ def build_request(
 ) -> WireRequest:
     """The request that this call is."""
     config = call.config
+    emulated = emulates_tools(options, quirks)
+    parallel = emulated and call.tools and config.parallel_tool_calls
+    if emulated:
+        call, quirks = emulate_tools(call), replace(quirks, merged_system=True)
     request = WireRequest({"model": route.model, "messages": _messages(call, profile, quirks)})
+    if parallel:
+        request.warnings.append(
+            "Emulated tools are called one by one: parallel_tool_calls ignored."
+        )
     body = request.body
     for name, value in options.body.items():
         body[name] = dict(value) if isinstance(value, dict) else value

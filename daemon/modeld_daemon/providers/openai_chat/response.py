@@ -35,14 +35,16 @@ from .internal import (
     MESSAGE_MEMBER,
     REASONING_FIELDS,
     TOOL_CALL_MEMBERS,
+    call_id,
     thoughts_to_internal,
 )
 from .logprobs import logprobs_from
 from .pages import cite_pages
 from .think import ThinkSplitter
 from .usage import unmodelled_usage, usage_from
+from .written_calls import CallReader
 
-__all__ = ["call_id", "output_from"]
+__all__ = ["output_from"]
 
 _BODY_MEMBERS = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
 # Perplexity repeats the delta, Together the text.
@@ -57,8 +59,16 @@ _MESSAGE_MEMBERS = frozenset(
 _CALL_MEMBERS = frozenset(("id", "index", "type", "function", "custom"))
 
 
-def output_from(body: JsonObject, tools: Sequence[ToolInfo] = ()) -> ModelOutput:
-    """The output; `ValueError`, `KeyError` or `TypeError` where the body is no chat completion."""
+def output_from(
+    body: JsonObject, tools: Sequence[ToolInfo] = (), *, emulated: bool = False
+) -> ModelOutput:
+    """The output; `ValueError`, `KeyError` or `TypeError` where the body is no chat completion.
+
+    Args:
+        body: The answer.
+        tools: What the model could call.
+        emulated: Whether it writes its calls into the text.
+    """
     model = body.get("model") or ""
     response_id = body.get("id") or None
     wire_choices = body["choices"]
@@ -71,7 +81,8 @@ def output_from(body: JsonObject, tools: Sequence[ToolInfo] = ()) -> ModelOutput
     }
     choices = []
     for choice in wire_choices:
-        choices.append(_choice(choice, model, response_id, tools))
+        reader = CallReader(response_id, tools) if emulated else None
+        choices.append(_choice(choice, model, response_id, tools, reader))
         _keep(choice, _CHOICE_MEMBERS | _DETAIL_MEMBERS, metadata, "choices", choice.get("index"))
     if choices and (body.get("search_results") or body.get("citations")):
         cite_pages(choices[0].message, body)
@@ -87,11 +98,6 @@ def output_from(body: JsonObject, tools: Sequence[ToolInfo] = ()) -> ModelOutput
     return output
 
 
-def call_id(response_id: str | None, index: int) -> str:
-    """An id for a tool call that the server gave none."""
-    return f"call_{response_id or 'modeld'}_{index}"
-
-
 def _keep(
     item: JsonObject, known: frozenset[str], into: JsonObject, name: str, index: int | None
 ) -> None:
@@ -101,13 +107,21 @@ def _keep(
 
 
 def _choice(
-    wire: JsonObject, model: str, response_id: str | None, tools: Sequence[ToolInfo]
+    wire: JsonObject,
+    model: str,
+    response_id: str | None,
+    tools: Sequence[ToolInfo],
+    reader: CallReader | None,
 ) -> ChatCompletionChoice:
     message = wire["message"]
     parts = _content(message)
     calls, call_members = _tool_calls(message, response_id, tools)
     if call_members:
         parts.append(ContentData(call_members, internal={"source": TOOL_CALL_MEMBERS}))
+    written: list[ToolCall] = []
+    if reader is not None:
+        parts, written = _read_written(parts, reader)
+        calls += written
     content: str | list[Content] = parts
     if not parts:
         content = ""
@@ -117,7 +131,9 @@ def _choice(
             content = only.text
     said = ChatMessageAssistant(content, source="generate", tool_calls=calls or None, model=model)
     reason = wire.get("finish_reason") or (wire.get("finish_details") or {}).get("type")
-    choice = ChatCompletionChoice(said, as_stop_reason(reason or ("tool_calls" if calls else None)))
+    if not reason or (written and reason == "stop"):
+        reason = "tool_calls" if calls else None
+    choice = ChatCompletionChoice(said, as_stop_reason(reason))
     for name in _DETAIL_MEMBERS:
         if wire.get(name):
             _add_stop_details(choice, name, wire[name])
@@ -151,6 +167,21 @@ def _content(message: JsonObject) -> list[Content]:
         if name not in _MESSAGE_MEMBERS and value not in (None, "", [], {}):
             parts.append(_member(name, value))
     return parts
+
+
+def _read_written(parts: list[Content], reader: CallReader) -> tuple[list[Content], list[ToolCall]]:
+    """The parts without the calls that stand in their texts, and those calls."""
+    rest: list[Content] = []
+    calls: list[ToolCall] = []
+    for part in parts:
+        if isinstance(part, ContentText) and not part.refusal:
+            found = [*reader.feed(part.text), *reader.finish()]
+            calls += (piece for piece in found if isinstance(piece, ToolCall))
+            part.text = "".join(piece for piece in found if isinstance(piece, str))
+            if not part.text and not part.citations:
+                continue
+        rest.append(part)
+    return rest, calls
 
 
 def _member(name: str, value: JsonValue) -> ContentData:

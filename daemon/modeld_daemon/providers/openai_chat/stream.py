@@ -7,13 +7,15 @@ stream's result cannot differ from a plain one's.
 
 from __future__ import annotations
 
-from modeld.types import JsonObject, JsonValue
+from collections.abc import Iterable, Sequence
+
+from modeld.types import JsonObject, JsonValue, ToolCall, ToolInfo
 
 from ...core.ports import Sink
 from ..http.jsontext import dumps
-from .internal import REASONING_FIELDS
-from .response import call_id
+from .internal import REASONING_FIELDS, call_id
 from .think import ThinkSplitter
+from .written_calls import CallReader
 
 __all__ = ["ChunkFold", "StreamError"]
 
@@ -31,10 +33,16 @@ class StreamError(Exception):
 
 
 class ChunkFold:
-    """Puts the chunks of one stream together; tells a sink about the first choice."""
+    """Puts the chunks of one stream together; tells a sink about the first choice.
 
-    def __init__(self, sink: Sink | None) -> None:
+    Args:
+        sink: Who is told.
+        emulated: Tools whose calls the model writes into the text; None where it writes none.
+    """
+
+    def __init__(self, sink: Sink | None, emulated: Sequence[ToolInfo] | None = None) -> None:
         self._sink = sink
+        self._emulated = emulated
         self._top: JsonObject = {}
         self._id = self._model = ""
         self._usage: JsonObject | None = None
@@ -65,9 +73,15 @@ class ChunkFold:
             index = choice.get("index") or 0
             fold = self._choices.get(index)
             if fold is None:
-                fold = _ChoiceFold(index, self._id, self._sink if index == 0 else None)
+                fold = self._choice(index)
                 self._choices[index] = fold
             fold.feed(choice)
+
+    def _choice(self, index: int) -> _ChoiceFold:
+        if index or self._sink is None:
+            return _ChoiceFold(index, self._id, None)
+        reader = None if self._emulated is None else CallReader(self._id, self._emulated)
+        return _ChoiceFold(index, self._id, self._sink, reader)
 
     def body(self) -> JsonObject:
         """The body of the plain answer."""
@@ -80,11 +94,14 @@ class ChunkFold:
 class _ChoiceFold:
     """One choice of the stream."""
 
-    def __init__(self, index: int, response_id: str, sink: Sink | None) -> None:
+    def __init__(
+        self, index: int, response_id: str, sink: Sink | None, reader: CallReader | None = None
+    ) -> None:
         self.index = index
         self.finish_reason: str | None = None
         self._response_id = response_id
         self._sink = sink
+        self._reader = reader
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._reasoning: dict[str, list[str]] = {}
@@ -116,6 +133,8 @@ class _ChoiceFold:
         """The choice as a plain answer has it. The stream has ended: nothing is held back now."""
         if self._sink is not None:
             self._emit(*self._splitter.finish())
+            if self._reader is not None:
+                self._tell(self._reader.finish())
         message = self._message
         message["content"] = "".join(self._text) if self._text else None
         if self._refusal:
@@ -156,7 +175,7 @@ class _ChoiceFold:
         self._text.append(text)
         if self._sink is None:
             return
-        if self._splitter.passive:
+        if self._splitter.passive and self._reader is None:
             self._sink.text(text)
         else:
             self._emit(*self._splitter.feed(text))
@@ -165,8 +184,19 @@ class _ChoiceFold:
         assert self._sink is not None
         if reasoning:
             self._sink.reasoning(reasoning)
-        if text:
+        if text and self._reader is not None:
+            self._tell(self._reader.feed(text))
+        elif text:
             self._sink.text(text)
+
+    def _tell(self, pieces: Iterable[str | ToolCall]) -> None:
+        assert self._sink is not None
+        for piece in pieces:
+            if isinstance(piece, str):
+                self._sink.text(piece)
+            else:
+                arguments = dumps(piece.arguments).decode()
+                self._sink.tool_call(piece.id, piece.function, arguments)
 
     def _add_reasoning(self, name: str, text: str) -> None:
         """Servers that fill two members say the same in both: one of them is told."""

@@ -61,7 +61,8 @@ class ResponsesQuirks:
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001
     """Raises what would make every call fail. Imports no SDK."""
     require_key(row, connection)
-    read_responses_options(connection.args, connection.environment, row.quirks)
+    args = {"responses_api": True, **connection.args}
+    read_responses_options(args, connection.environment, row.quirks)
 
 
 def read_responses_options(
@@ -80,6 +81,8 @@ def read_responses_options(
         elif value is not None and not (name == "responses_phase" and value == "auto"):
             raise InvalidRequest(f"Model arg {name!r} must be true or false, got {value!r}")
     shared = read_options(rest, environment, quirks)
+    if shared.emulate_tools and said.get("responses_api"):
+        raise InvalidRequest("Model arg 'emulate_tools': the Responses API has tools of its own.")
     store = said.get("responses_store")
     if store is None:
         store = shared.body.get("store")
