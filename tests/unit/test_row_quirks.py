@@ -12,7 +12,28 @@ from modeld_daemon.core.ports import Row
 from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.providers.extensions.loading import load
 from modeld_daemon.providers.extensions.origin import Origin
+from modeld_daemon.providers.registry import DIALECTS
 from modeld_daemon.providers.row_quirks import wrong_quirk
+
+# The quirks of addresses that each dialect reads, and their values.
+_OPENAI: dict[str, tuple[object, ...]] = {
+    "own_address": (True,),
+    "entra": (True,),
+    "azure": ("openai", "models"),
+    "place": ("mantle",),
+    "url_path": ("/v1",),
+}
+READ: dict[str, dict[str, tuple[object, ...]]] = {
+    "openai": _OPENAI,
+    "openai_chat": _OPENAI,
+    "openai_responses": _OPENAI,
+    "anthropic": {
+        "own_address": (True,),
+        "entra": (True,),
+        "place": ("azure", "bedrock", "vertex"),
+    },
+    "mistral": {"own_address": (True,), "entra": (True,), "place": ("azure",)},
+}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -41,3 +62,35 @@ def test_an_extension_with_a_quirk_that_means_nothing_is_refused(monkeypatch, qu
     monkeypatch.setitem(sys.modules, "acme_of_a_test", SimpleNamespace(row=row))
     with pytest.raises(InternalError, match=said):
         load(Origin("acme", "acme_of_a_test:row", "acme"), ("openai",))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_address_is_told_only_to_a_dialect_that_reads_it(dialect):
+    read = READ.get(dialect, {})
+    for name in ("own_address", "entra", "azure", "place", "url_path"):
+        for value in read.get(name, ()):
+            assert wrong_quirk(dialect, {name: value}) is None
+        if name not in read:
+            wrong = wrong_quirk(dialect, {name: True})
+            assert wrong is not None
+            assert wrong.startswith(f"there is no quirk {name!r}")
+        elif isinstance(read[name][0], str):
+            places = wrong_quirk(dialect, {name: 7})
+            assert places is not None
+            assert f"the quirk {name!r} is 7" in places
+
+
+@pytest.mark.parametrize("dialect", ["openai", "openai_chat", "anthropic", "mistral"])
+def test_a_place_that_the_dialect_does_not_know_is_none(dialect):
+    wrong = wrong_quirk(dialect, {"place": "moon"})
+    assert wrong is not None
+    assert "the quirk 'place' is 'moon', not" in wrong
+
+
+def test_a_dialect_without_quirks_says_so():
+    assert wrong_quirk("google", {}) is None
+    wrong = wrong_quirk("google", {"models": []})
+    assert wrong == "there is no quirk 'models'; the dialect google has none"
+    assert wrong_quirk("mistral", {"models": []}) == (
+        "there is no quirk 'models' in the dialect mistral"
+    )

@@ -17,12 +17,12 @@ from .openai_responses.options import ResponsesQuirks
 
 __all__ = ["wrong_quirk"]
 
+_AZURE: Mapping[str, Any] = {"own_address": bool, "entra": bool}
 _ADDRESSES: Mapping[str, Any] = {
+    **_AZURE,
+    "azure": Literal["openai", "models"],
+    "place": Literal["mantle"],
     "url_path": str,
-    "own_address": bool,
-    "azure": str,
-    "entra": bool,
-    "place": str,
     "body_args": Mapping[str, Any],
 }
 _CHAT = get_type_hints(Quirks)
@@ -31,18 +31,23 @@ _KNOWN: Mapping[str, Mapping[str, Any]] = {
     "openai": {**_RESPONSES, **_CHAT, **_ADDRESSES, "usual_api": Literal["chat", "responses"]},
     "openai_chat": {**_CHAT, **_ADDRESSES},
     "openai_responses": {**_RESPONSES, **_ADDRESSES},
+    "anthropic": {**_AZURE, "place": Literal["azure", "bedrock", "vertex"]},
+    "mistral": {**_AZURE, "place": Literal["azure"]},
 }
-_OTHERS: Mapping[str, Any] = {"place": str, "own_address": bool, "azure": str, "entra": bool}
+"""By dialect; the others have no quirks."""
+_BY_MODEL = ("openai", "openai_chat", "openai_responses")
 
 
 def wrong_quirk(dialect: str, quirks: Mapping[str, Any]) -> str | None:
     """What is wrong with the quirks of a row of that dialect, in words; None where all is well."""
-    known = _KNOWN.get(dialect, _OTHERS)
+    known = _KNOWN.get(dialect, {})
+    if not known and quirks:
+        return f"there is no quirk {next(iter(quirks))!r:.80}; the dialect {dialect} has none"
     own = {name: value for name, value in quirks.items() if name != "models"}
     wrong = _wrong(own, known) or _wrong_body_args(own.get("body_args", {}))
     if wrong or "models" not in quirks:
         return wrong
-    if dialect not in _KNOWN:
+    if dialect not in _BY_MODEL:
         return f"there is no quirk 'models' in the dialect {dialect}"
     models = quirks["models"]
     if not isinstance(models, (list, tuple)):
