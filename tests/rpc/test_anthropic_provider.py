@@ -146,7 +146,8 @@ def test_secrets_are_in_no_repr():
     async def run() -> str:
         provider = build(ROW, Connection("http://127.0.0.1:1", "k-secret"))
         prepared = await provider._prepare()
-        endpoint = prepared.endpoint(prepared.messages_url, None, [], {"x-key": "k-secret"})
+        own = {"x-key": "k-secret"}
+        endpoint = await prepared.endpoint(prepared.messages_url, None, [], own, b"")
         shown = repr((prepared, endpoint, provider))
         await provider.aclose()
         return shown

@@ -19,6 +19,7 @@ from ..core.ports import ModelListing
 from .http.client import HttpClient, Response
 from .http.endpoint import Endpoint
 from .http.jsontext import loads
+from .signing import Proof
 
 __all__ = ["fetch_google", "fetch_listing"]
 
@@ -35,26 +36,34 @@ Page = tuple[list[ModelListing], str | None]
 
 
 async def fetch_listing(
-    http: HttpClient, provider: str, url: str, headers: Headers
+    http: HttpClient, provider: str, url: str, headers: Headers, proof: Proof | None = None
 ) -> list[ModelListing] | None:
     """The list in OpenAI's shape, which Anthropic and Mistral have too; None where there is none."""
-    return await _pages(http, provider, url, headers, lambda data: _openai(provider, data))
+    read = lambda data: _openai(provider, data)  # noqa: E731
+    return await _pages(http, provider, url, headers, proof or Proof(), read)
 
 
 async def fetch_google(
-    http: HttpClient, provider: str, url: str, headers: Headers
+    http: HttpClient, provider: str, url: str, headers: Headers, proof: Proof | None = None
 ) -> list[ModelListing] | None:
     """The list in Google's shape."""
-    return await _pages(http, provider, url, headers, lambda data: _google(provider, data))
+    read = lambda data: _google(provider, data)  # noqa: E731
+    return await _pages(http, provider, url, headers, proof or Proof(), read)
 
 
 async def _pages(
-    http: HttpClient, provider: str, url: str, headers: Headers, read: Callable[[Any], Page]
+    http: HttpClient,
+    provider: str,
+    url: str,
+    headers: Headers,
+    proof: Proof,
+    read: Callable[[Any], Page],
 ) -> list[ModelListing] | None:
-    headers, found, query = list(headers), [], ""
+    headers, found, query = [*headers, *proof.headers.items()], [], ""
     for _ in range(_MOST_PAGES):
         mark = "&" if "?" in url and query else "?"
-        endpoint = Endpoint.make("GET", f"{url}{mark}{query}" if query else url, headers)
+        page = f"{url}{mark}{query}" if query else url
+        endpoint = Endpoint.make("GET", page, headers, proof.renew)
         response = await http.fetch(endpoint, b"")
         if response.status in _NO_LIST:
             return None

@@ -26,7 +26,7 @@ from .azure.entra import find_entra
 from .http.client import HttpClient
 from .http.endpoint import Endpoint
 from .listing import fetch_listing
-from .signing import Signing
+from .signing import Signing, prove
 
 __all__ = ["OpenAISdk", "Prepared"]
 
@@ -72,18 +72,13 @@ class Prepared:
     ) -> Endpoint:
         """Where one object is read or changed; nothing of it is remembered."""
         url = self.url(path)
-        headers = [*self.headers, *await self.proof(method, url, body), *(extra or {}).items()]
-        return Endpoint.make(method, url, headers)
+        proof = await prove(self.signing, method, url, body, extra)
+        headers = [*self.headers, *proof.headers.items(), *(extra or {}).items()]
+        return Endpoint.make(method, url, headers, proof.renew)
 
     def url(self, path: str) -> str:
         """The whole URL; a path may be one already."""
         return path + self.query if "://" in path else f"{self.base}{path}{self.query}"
-
-    async def proof(self, method: str, url: str, body: bytes = b"") -> list[tuple[str, str]]:
-        """The headers that say who asks, where the prepared ones do not."""
-        if self.signing is None:
-            return []
-        return list((await self.signing.headers(method, url, body)).items())
 
 
 def _azure_place(row: Row, connection: Connection, version: str | None) -> tuple[str, str | None]:
@@ -160,8 +155,8 @@ class OpenAISdk:
         """What `GET /models` lists."""
         prepared = await self.prepared()
         url = prepared.url("/models")
-        headers = [*prepared.headers, *await prepared.proof("GET", url)]
-        return await fetch_listing(prepared.http, self._row.name, url, headers)
+        proof = await prove(prepared.signing, "GET", url)
+        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers, proof)
 
     async def aclose(self) -> None:
         """Closes all connections."""

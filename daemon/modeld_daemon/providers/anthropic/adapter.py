@@ -19,6 +19,7 @@ from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.jsontext import dumps, loads
 from ..listing import fetch_listing
+from ..signing import prove
 from .errors import failure, read_error, request_id
 from .exchange import CannotStream, Exchange
 from .options import read_options
@@ -100,9 +101,8 @@ class Anthropic:
         profile = anthropic_profile(route.model)
         request = build_request(call, route, profile, self._options, counts=True)
         body = dumps(counting_body(request))
-        proof = await prepared.proof("POST", prepared.count_url, body)
-        extra = {**proof, **(call.config.extra_headers or {})}
-        endpoint = prepared.endpoint(prepared.count_url, None, request.betas, extra)
+        extra = call.config.extra_headers
+        endpoint = await prepared.endpoint(prepared.count_url, None, request.betas, extra, body)
         response = await prepared.http.fetch(endpoint, body)
         headers = response.header_dict()
         if response.status == 200:
@@ -124,8 +124,9 @@ class Anthropic:
         """What `GET /v1/models` lists."""
         prepared = self._prepared or await self._prepare()
         url = prepared.messages_url.replace("/v1/messages", "/v1/models", 1)
-        headers = {**prepared.headers, **await prepared.proof("GET", url)}
-        return await fetch_listing(prepared.http, self._row.name, url, headers.items())
+        proof = await prove(prepared.signing, "GET", url)
+        headers = prepared.headers.items()
+        return await fetch_listing(prepared.http, self._row.name, url, headers, proof)
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -21,7 +21,7 @@ from ..azure.entra import find_entra
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
-from ..signing import Signing
+from ..signing import Signing, prove
 from .betas import joined
 from .options import Options, missing_key
 from .request import WireRequest
@@ -55,19 +55,21 @@ class Prepared:
     ) -> tuple[Endpoint, bytes]:
         """The head and the body of a request for a message."""
         body = dumps({**request.body, "stream": True} if streams else request.body)
-        proof = await self.proof("POST", self.messages_url, body)
-        more = {**proof, **(extra or {})}
-        return self.endpoint(self.messages_url, request.version, request.betas, more), body
+        said = self.messages_url, request.version, request.betas
+        return await self.endpoint(*said, extra, body), body
 
-    async def proof(self, method: str, url: str, body: bytes = b"") -> Mapping[str, str]:
-        """The headers that say who asks, where the prepared ones do not."""
-        return {} if self.signing is None else await self.signing.headers(method, url, body)
-
-    def endpoint(
-        self, url: str, version: str | None, betas: list[str], extra: Mapping[str, str] | None
+    async def endpoint(
+        self,
+        url: str,
+        version: str | None,
+        betas: list[str],
+        extra: Mapping[str, str] | None,
+        body: bytes,
     ) -> Endpoint:
         """The head of a request; `extra` headers win, but for betas, which are put together."""
-        more = {name.lower(): value for name, value in (extra or {}).items()}
+        proof = await prove(self.signing, "POST", url, body, extra)
+        own = {name.lower(): value for name, value in (extra or {}).items()}
+        more = {**proof.headers, **own}
         beta = joined(self.headers.get(_BETA, "").split(","), betas, _names(more.pop(_BETA, "")))
         key = (url, version or "", beta)
         if not more and key in self._endpoints:
@@ -77,7 +79,7 @@ class Prepared:
             headers[_BETA] = beta
         if version is not None:
             headers[_VERSION] = version
-        endpoint = Endpoint.make("POST", url, {**headers, **more}.items())
+        endpoint = Endpoint.make("POST", url, {**headers, **more}.items(), proof.renew)
         if not more and len(self._endpoints) < 64:
             self._endpoints[key] = endpoint
         return endpoint

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -52,13 +53,20 @@ class VertexPlace:
     ) -> tuple[Endpoint, bytes]:
         """The head and the body of a request for a message."""
         tokens = self._tokens or await self._load()
-        token = tokens.fresh or await asyncio.to_thread(tokens.fetch)
+        token = tokens.fresh
+        if token is None:
+            token = await asyncio.to_thread(tokens.fetch)
         body, headers = told_in_body(request, self._options, extra, _VERSION)
         if streams:
             body["stream"] = True
         url = self._url(str(request.body["model"]), tokens.project, streams=streams)
         own = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-        return Endpoint.make("POST", url, {**headers, **own}.items()), dumps(body)
+        renew = partial(self._renewed, tokens, token)
+        return Endpoint.make("POST", url, {**headers, **own}.items(), renew), dumps(body)
+
+    async def _renewed(self, tokens: Tokens, spent: str) -> Mapping[str, str] | None:
+        token = await asyncio.to_thread(tokens.fetch, spent)
+        return None if token == spent else {"authorization": f"Bearer {token}"}
 
     def _url(self, model: str, project: str | None, *, streams: bool) -> str:
         region = self._named(_REGIONS)

@@ -85,3 +85,7 @@ class Mantle:
         told = {"content-type": "application/json", "x-amz-content-sha256": digest}
         said = url, body, told, self._region, method
         return signer.sign(*said) if signer.ready else await asyncio.to_thread(signer.sign, *said)
+
+    async def renewed(self, refused: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Nothing: each request is signed anew, and the same credentials sign the same."""
+        return

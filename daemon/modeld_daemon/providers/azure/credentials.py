@@ -83,10 +83,8 @@ class Tokens:
         self._secrets = Cutter(_secrets(environment))
         self._lock = threading.Lock()
         self._held: AccessTokenInfo | None = None
-        try:
-            self._credential = _find(environment, SessionTransport(environment, tls))
-        except (AzureError, ValueError, OSError) as error:
-            raise self._failure(error) from None
+        self._environment, self._tls = environment, tls
+        self._credential = self._find_credential()
 
     def __repr__(self) -> str:
         return f"Tokens({self._provider!r}, {type(self._credential).__name__})"
@@ -97,17 +95,27 @@ class Tokens:
         held = self._held
         return held.token if held is not None and held.expires_on - time.time() > _MARGIN else None
 
-    def fetch(self) -> str:
-        """A token that lasts."""
+    def fetch(self, spent: str | None = None) -> str:
+        """A token that lasts, and is no more `spent`, which a server has refused, if there is
+        another.
+        """
         with self._lock:
             token = self.fresh
-            if token is None:
+            if token is None or token == spent:
+                if token is not None:  # the credential remembers it too, and would give it again
+                    self._credential = self._find_credential()
                 try:
                     self._held = self._credential.get_token_info(self._scope)
                 except (AzureError, ValueError, OSError) as error:
                     raise self._failure(error) from None
                 token = self._held.token
             return token
+
+    def _find_credential(self) -> Credential:
+        try:
+            return _find(self._environment, SessionTransport(self._environment, self._tls))
+        except (AzureError, ValueError, OSError) as error:
+            raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> ModeldError:
         told = _PROOF.sub("***", self._secrets.cut_text(str(error)))

@@ -71,14 +71,27 @@ class Entra:
 
     async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:  # noqa: ARG002
         """The header with a token that lasts."""
-        token = self._tokens.fresh if self._tokens is not None else None
-        if token is None:
-            async with self._lock:
-                token = self._tokens.fresh if self._tokens is not None else None
-                token = token or await asyncio.to_thread(self._fetch)
-        return {"authorization": f"Bearer {token}"}
+        return {"authorization": f"Bearer {await self._token(None)}"}
 
-    def _fetch(self) -> str:
+    async def renewed(self, refused: Mapping[str, str]) -> Mapping[str, str] | None:
+        """The header with another token: the one that a server has refused may be revoked."""
+        spent = refused["authorization"].removeprefix("Bearer ")
+        token = await self._token(spent)
+        return None if token == spent else {"authorization": f"Bearer {token}"}
+
+    async def _token(self, spent: str | None) -> str:
+        if token := self._lasting(spent):
+            return token
+        async with self._lock:
+            if token := self._lasting(spent):  # another caller has fetched it
+                return token
+            return await asyncio.to_thread(self._fetch, spent)
+
+    def _lasting(self, spent: str | None) -> str | None:
+        token = self._tokens.fresh if self._tokens is not None else None
+        return None if token == spent else token
+
+    def _fetch(self, spent: str | None) -> str:
         """In a thread: azure-identity takes a good part of a second to import."""
         if self._tokens is None:
             module = importlib.import_module(".credentials", __package__)
@@ -90,4 +103,4 @@ class Entra:
                 environment.get("AZUREAI_AUDIENCE") or _SCOPE,
                 tls_context(environment),
             )
-        return self._tokens.fetch()
+        return self._tokens.fetch(spent)

@@ -13,6 +13,7 @@ import importlib
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modeld.errors import ProviderUnavailable
@@ -26,6 +27,7 @@ from ..http.dial import tls_context
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
 from ..listing import fetch_google
+from ..signing import Proof, proof_of
 from .exchange import Exchange
 from .options import read_options
 from .place import Place, find_place, split_service
@@ -41,7 +43,6 @@ __all__ = ["Google", "build"]
 log = logging.getLogger("modeld.providers.google")
 
 _CONNECT_SECONDS = 60.0
-_UNAUTHENTICATED = 401
 _ASKED_AGAIN = 3
 """How often a model is asked again that wrote a call which nobody can read, as the reference does."""
 
@@ -120,11 +121,9 @@ class Google:
         place = self._place("models")
         if place.vertex:
             return None
-        headers = place.headers()
-        if place.signs:
-            headers.append(("authorization", f"Bearer {await self._token(None)}"))
+        proof = self._proof(await self._token(None)) if place.signs else None
         url = f"{place.base_url}/models"
-        return await fetch_google(self._http, self._row.name, url, headers)
+        return await fetch_google(self._http, self._row.name, url, place.headers(), proof)
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -140,21 +139,12 @@ class Google:
         if not streams:
             return exchange.complete(await self._fetch(call, route, "generateContent", body))
         patience = call.config.stream_idle_timeout
-        token, endpoint = await self._head(call, route, "streamGenerateContent")
-        async with self._http.stream(endpoint, body, patience=patience) as response:
-            if token is None or response.status != _UNAUTHENTICATED:
-                return await exchange.streamed(response)
-        _, endpoint = await self._head(call, route, "streamGenerateContent", spent=token)
+        endpoint = await self._head(call, route, "streamGenerateContent")
         async with self._http.stream(endpoint, body, patience=patience) as response:
             return await exchange.streamed(response)
 
     async def _fetch(self, call: Call, route: Route, method: str, body: bytes) -> Response:
-        token, endpoint = await self._head(call, route, method)
-        response = await self._http.fetch(endpoint, body)
-        if token is None or response.status != _UNAUTHENTICATED:
-            return response
-        _, endpoint = await self._head(call, route, method, spent=token)
-        return await self._http.fetch(endpoint, body)
+        return await self._http.fetch(await self._head(call, route, method), body)
 
     async def _again(
         self,
@@ -190,36 +180,41 @@ class Google:
             self._places[model] = place
         return place
 
-    async def _head(
-        self, call: Call, route: Route, method: str, spent: str | None = None
-    ) -> tuple[str | None, Endpoint]:
-        """The token and the head, which is made once for a model and a token.
+    async def _head(self, call: Call, route: Route, method: str) -> Endpoint:
+        """The head, which is made once for a model and a token.
 
         Args:
             call: The call, for its own headers.
             route: Where it goes.
             method: The API's method.
-            spent: A token that the server has refused; it is renewed, since it may be revoked.
         """
         model, extra = route.model, call.config.extra_headers
         place = self._place(model)
-        token = await self._token(spent) if place.signs else None
+        token = await self._token(None) if place.signs else None
         known = self._endpoints.get((model, method))
         if known is not None and known[0] == token and not extra:
-            return known
+            return known[1]
         if not place.whole:
             place = place.of_project(self._tokens.project if self._tokens else None, self._row.name)
             self._places[model] = place
         headers = [*place.headers(), *self._options.headers.items()]
-        if token is not None:
-            headers.append(("authorization", f"Bearer {token}"))
-        if extra:
-            headers += extra.items()
+        proof = Proof() if token is None else self._proof(token, extra)
+        headers += [*proof.headers.items(), *(extra or {}).items()]
         _, name = split_service(model)
-        endpoint = Endpoint.make("POST", place.url(name, method), headers)
+        endpoint = Endpoint.make("POST", place.url(name, method), headers, proof.renew)
         if not extra:
             self._endpoints[model, method] = (token, endpoint)
-        return token, endpoint
+        return endpoint
+
+    def _proof(self, token: str, own: Mapping[str, str] | None = None) -> Proof:
+        """The header with the token, unless the caller has one."""
+        headers = {"authorization": f"Bearer {token}"}
+        return proof_of(headers, partial(self._renewed, token), own)
+
+    async def _renewed(self, spent: str) -> Mapping[str, str] | None:
+        """The header with another token: the one that the server has refused may be revoked."""
+        token = await self._token(spent)
+        return None if token == spent else {"authorization": f"Bearer {token}"}
 
     async def _token(self, spent: str | None) -> str:
         """A token that lasts."""

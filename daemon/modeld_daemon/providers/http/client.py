@@ -24,6 +24,7 @@ from .proxy import Proxy, choose_proxy
 
 __all__ = ["HttpClient", "Response", "StreamResponse"]
 
+_UNAUTHENTICATED = 401
 STALE_SECONDS = 5.0
 """A reused connection that drops later than this after the request was not stale before it."""
 
@@ -133,7 +134,7 @@ class HttpClient:
         self, endpoint: Endpoint, body: bytes, *, patience: float | None = None
     ) -> Response:
         """Sends a request and waits for the whole answer."""
-        way, connection = await self._send(endpoint, body, patience, streams=False)
+        endpoint, way, connection = await self._ask(endpoint, body, patience, streams=False)
         try:
             answer = await connection.finished()
             return Response(connection, Cutter(endpoint.credentials), answer)
@@ -147,7 +148,7 @@ class HttpClient:
         self, endpoint: Endpoint, body: bytes, *, patience: float | None = None
     ) -> AsyncIterator[StreamResponse]:
         """Sends a request; leaving the block before the end of the answer hangs up."""
-        way, connection = await self._send(endpoint, body, patience, streams=True)
+        endpoint, way, connection = await self._ask(endpoint, body, patience, streams=True)
         try:
             yield StreamResponse(self, endpoint, connection)
         finally:
@@ -176,6 +177,27 @@ class HttpClient:
         else:
             message = f"{origin} is silent: {detail}"
         return ProviderUnavailable(message, provider=self._provider, phase=phase)
+
+    async def _ask(
+        self, endpoint: Endpoint, body: bytes, patience: float | None, *, streams: bool
+    ) -> tuple[Endpoint, _Way, Connection]:
+        """As `_send`; a request whose token the server refuses is sent once more with another one.
+
+        Returns too what was sent. A token may be revoked long before its end. A key is the caller's
+        own, and there is no other.
+        """
+        way, connection = await self._send(endpoint, body, patience, streams=streams)
+        if connection.status != _UNAUTHENTICATED or endpoint.renewed is None:
+            return endpoint, way, connection
+        try:
+            another = await endpoint.renewed()
+        except BaseException:
+            way.pool.give_back(connection)
+            raise
+        if another is None:
+            return endpoint, way, connection
+        way.pool.give_back(connection)
+        return another, *await self._send(another, body, patience, streams=streams)
 
     async def _send(
         self, endpoint: Endpoint, body: bytes, patience: float | None, *, streams: bool

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from modeld.errors import InvalidRequest
 
 from .credentials import credentials_in
 
-__all__ = ["Endpoint", "Origin"]
+__all__ = ["Endpoint", "Origin", "Renew"]
+
+Renew: TypeAlias = Callable[[], Awaitable[Mapping[str, str] | None]]
+"""Gives other headers in place of a proof that a server refuses; None where there are none."""
 
 # The client writes these itself; a caller's own would break the framing.
 _OWN = frozenset(
@@ -58,9 +62,19 @@ class Endpoint:
     head: bytes = field(repr=False)  # holds credentials
     credentials: tuple[bytes, ...] = field(default=(), repr=False)
     """Those that the head holds: an answer that echoes them is told without."""
+    renewed: Callable[[], Awaitable[Endpoint | None]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """The same with a renewed proof, for a request that was refused; None where it cannot be."""
 
     @classmethod
-    def make(cls, method: str, url: str, headers: Iterable[tuple[str, str]]) -> Endpoint:
+    def make(
+        cls,
+        method: str,
+        url: str,
+        headers: Iterable[tuple[str, str]],
+        renew: Renew | None = None,
+    ) -> Endpoint:
         """Prepares requests to a URL; of headers that come twice the last one counts."""
         try:
             origin, target = _parse(url)
@@ -73,7 +87,18 @@ class Endpoint:
         lines = [request_line, b"host: " + host.encode()]
         lines += _header_lines(headers)
         lines.append(b"accept-encoding: gzip, deflate")
-        return cls(origin, target.encode(), b"\r\n".join(lines), credentials_in(headers))
+
+        async def renewed() -> Endpoint | None:
+            more = await renew() if renew is not None else None
+            return None if more is None else cls.make(method, url, [*headers, *more.items()])
+
+        return cls(
+            origin,
+            target.encode(),
+            b"\r\n".join(lines),
+            credentials_in(headers),
+            None if renew is None else renewed,
+        )
 
     def bytes_for(self, body: bytes) -> bytes:
         """The head of a request with this body."""

@@ -29,7 +29,7 @@ from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
 from ..listing import fetch_listing
-from ..signing import Signing
+from ..signing import Signing, prove
 from .azure import AZURE_VERSION, azure_root
 from .exchange import Exchange
 from .options import Options, missing_key, read_options
@@ -73,9 +73,14 @@ class _Prepared:
     signing: Signing | None = None
     """What proves who asks, where there is no key."""
 
-    async def proof(self, method: str, body: bytes = b"") -> Mapping[str, str]:
-        """The headers that say who asks, where the prepared ones do not."""
-        return {} if self.signing is None else await self.signing.headers(method, self.url, body)
+    async def endpoint(self, extra: Mapping[str, str], body: bytes, *, stream: bool) -> Endpoint:
+        """The head of a request for an answer, with the caller's headers."""
+        if not extra and self.signing is None:
+            return self.stream if stream else self.plain
+        proof = await prove(self.signing, "POST", self.url, body, extra)
+        accept = [("accept", "text/event-stream")] if stream else []
+        headers = [*self.headers, *accept, *proof.headers.items(), *extra.items()]
+        return Endpoint.make("POST", self.url, headers, proof.renew)
 
 
 class MistralChat:
@@ -105,8 +110,7 @@ class MistralChat:
         )
         exchange = Exchange(call, route, sink)
         body = dumps(request.body)
-        extra = {**await prepared.proof("POST", body), **(call.config.extra_headers or {})}
-        endpoint = _endpoint(prepared, extra, stream=streams)
+        endpoint = await prepared.endpoint(call.config.extra_headers or {}, body, stream=streams)
         if streams:
             patience = call.config.stream_idle_timeout
             async with prepared.http.stream(endpoint, body, patience=patience) as response:
@@ -126,8 +130,8 @@ class MistralChat:
         """What `GET /v1/models` lists."""
         prepared = self._prepared or await self._prepare()
         url = prepared.url.replace("/chat/completions", "/models", 1)
-        headers = [*prepared.headers, *(await prepared.proof("GET")).items()]
-        return await fetch_listing(prepared.http, self._row.name, url, headers)
+        proof = await prove(prepared.signing, "GET", url)
+        return await fetch_listing(prepared.http, self._row.name, url, prepared.headers, proof)
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -158,13 +162,6 @@ class MistralChat:
             if warning not in self._warned:
                 self._warned.add(warning)
                 log.warning("%s: %s", self._row.name, warning)
-
-
-def _endpoint(prepared: _Prepared, extra: Mapping[str, str] | None, *, stream: bool) -> Endpoint:
-    if not extra:
-        return prepared.stream if stream else prepared.plain
-    accept = [("accept", "text/event-stream")] if stream else []
-    return Endpoint.make("POST", prepared.url, [*prepared.headers, *accept, *extra.items()])
 
 
 class _Capture(httpx2.AsyncBaseTransport):
