@@ -39,7 +39,7 @@ def http(body: Any) -> bytes:
     return f"{head}\r\n\r\n".encode() + data
 
 
-def play(tmp_path: Path, **environment: str) -> tuple[Any, list[Seen]]:
+def play(tmp_path: Path, *, count: bool = False, **environment: str) -> tuple[Any, list[Seen]]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     account = {
@@ -52,7 +52,8 @@ def play(tmp_path: Path, **environment: str) -> tuple[Any, list[Seen]]:
     async def scene() -> tuple[Any, list[Seen]]:
         async def answer(seen: Seen) -> None:
             token = {"access_token": "a-token", "expires_in": 3600}
-            seen.writer.write(http(token if seen.head.startswith(b"POST /token ") else OK))
+            body = {"input_tokens": 7} if b"/count-tokens:" in seen.head else OK
+            seen.writer.write(http(token if seen.head.startswith(b"POST /token ") else body))
 
         async with serving(answer) as server:
             url = f"http://127.0.0.1:{server.port}"
@@ -63,6 +64,8 @@ def play(tmp_path: Path, **environment: str) -> tuple[Any, list[Seen]]:
             try:
                 call = Call("1", [ChatMessageUser("hello")])
                 route = Route(ROW.name, "claude-sonnet-4-5", Account(ROW.name, url, "f"))
+                if count:
+                    return await provider.count_tokens(call, route), server.requests
                 return await provider.generate(call, route, None), server.requests
             finally:
                 await provider.aclose()
@@ -79,6 +82,17 @@ def test_a_message_goes_to_the_model_of_the_region(tmp_path):
     body = json.loads(seen.body)
     assert body["anthropic_version"] == "vertex-2023-10-16"
     assert "model" not in body
+
+
+def test_tokens_are_counted_by_a_model_of_its_own(tmp_path):
+    counted, (_, seen) = play(tmp_path, count=True, ANTHROPIC_VERTEX_REGION="us-east5")
+    assert (counted.tokens, counted.estimated) == (7, False)
+    place = b"/projects/own-project/locations/us-east5/publishers/anthropic/models/"
+    assert seen.head.startswith(b"POST " + place + b"count-tokens:rawPredict HTTP/1.1")
+    body = json.loads(seen.body)
+    assert (body["model"], body["anthropic_version"]) == ("claude-sonnet-4-5", "vertex-2023-10-16")
+    assert body["messages"] == [{"role": "user", "content": "hello"}]
+    assert "max_tokens" not in body
 
 
 def test_a_missing_region_names_the_variable(tmp_path):

@@ -36,6 +36,7 @@ _HOSTED = (
             **_CHAT,
             "default_max_tokens": 2048,
             "max_tokens_name": "max_tokens",
+            "list_path": "../models/search?task=Text%20Generation&per_page=100",
             "busy_statuses": (503,),  # out of capacity
             "length_statuses": (403,),
         },

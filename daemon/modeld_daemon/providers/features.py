@@ -10,7 +10,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
     "anthropic": (
         *("streaming", "tools", "images", "documents", "reasoning", "schema", "count", "list"),
     ),
-    "bedrock": ("streaming", "tools", "images", "video", "documents", "reasoning"),
+    "bedrock": ("streaming", "tools", "images", "video", "documents", "reasoning", "list"),
     "google": (
         *("streaming", "tools", "images", "audio", "video", "documents", "reasoning", "schema"),
         *("logprobs", "count", "list"),

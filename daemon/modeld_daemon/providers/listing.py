@@ -1,9 +1,11 @@
-"""Lists of models as the APIs give them: `GET …/models`, page by page."""
+"""Lists of models as the APIs give them, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from modeld.errors import (
@@ -21,7 +23,7 @@ from .http.endpoint import Endpoint
 from .http.jsontext import loads
 from .signing import Proof
 
-__all__ = ["fetch_google", "fetch_listing"]
+__all__ = ["fetch_bedrock", "fetch_google", "fetch_listing"]
 
 _MOST_PAGES = 50
 _NO_LIST = (404, 405, 501)
@@ -31,59 +33,101 @@ _KINDS: dict[int, type[ModeldError]] = {
     429: RateLimited,
 }
 
-Headers = Iterable[tuple[str, str]]
-Page = tuple[list[ModelListing], str | None]
+Headers: TypeAlias = Iterable[tuple[str, str]]
+Ask: TypeAlias = Callable[[str], Awaitable[Endpoint]]
+"""The head of a question for the page with this query; empty for the first one."""
+Page: TypeAlias = tuple[list[ModelListing], str | None]
+"""What a page lists, and the query of the next one."""
 
 
 async def fetch_listing(
     http: HttpClient, provider: str, url: str, headers: Headers, proof: Proof | None = None
 ) -> list[ModelListing] | None:
-    """The list in OpenAI's shape, which Anthropic and Mistral have too; None where there is none."""
-    read = lambda data: _openai(provider, data)  # noqa: E731
-    return await _pages(http, provider, url, headers, proof or Proof(), read)
+    """The list in OpenAI's shape, which Anthropic and Mistral have too, or in Cloudflare's; None
+    where there is none.
+    """
+    ask = _asks(url, headers, proof)
+    return await _pages(http, provider, ask, lambda data: _openai(provider, data))
 
 
 async def fetch_google(
     http: HttpClient, provider: str, url: str, headers: Headers, proof: Proof | None = None
 ) -> list[ModelListing] | None:
-    """The list in Google's shape."""
-    read = lambda data: _google(provider, data)  # noqa: E731
-    return await _pages(http, provider, url, headers, proof or Proof(), read)
+    """The list in Google's shape: of the Gemini API, or of a publisher on Vertex AI."""
+    ask = _asks(url, headers, proof)
+    return await _pages(http, provider, ask, lambda data: _google(provider, data))
+
+
+async def fetch_bedrock(
+    http: HttpClient,
+    provider: str,
+    ask: Ask,
+    owner: str | None = None,
+) -> list[ModelListing] | None:
+    """The models that Bedrock serves as text, and the profiles through which it serves others.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html and
+    API_ListInferenceProfiles.html
+
+    Args:
+        http: The connections.
+        provider: Name of the provider.
+        ask: The head of a question to a path of the catalog, with its query.
+        owner: Whose models alone are wanted, as ids name them.
+    """
+    first = partial(_bedrock_page, ask, "/foundation-models?byOutputModality=TEXT")
+    models = await _pages(http, provider, first, lambda data: _bedrock(provider, owner, data))
+    if models is None:
+        return None
+    first = partial(_bedrock_page, ask, "/inference-profiles?type=SYSTEM_DEFINED&maxResults=1000")
+    with suppress(PermissionDenied):  # a permission of its own
+        found = await _pages(http, provider, first, lambda data: _bedrock(provider, owner, data))
+        models += found or ()
+    return models
+
+
+async def _bedrock_page(ask: Ask, path: str, query: str) -> Endpoint:
+    return await ask(f"{path}&{query}" if query else path)
+
+
+def _asks(url: str, headers: Headers, proof: Proof | None) -> Ask:
+    proof = proof or Proof()
+    said = [*headers, *proof.headers.items()]
+    mark = "&" if "?" in url else "?"
+
+    async def ask(query: str) -> Endpoint:
+        return Endpoint.make("GET", f"{url}{mark}{query}" if query else url, said, proof.renew)
+
+    return ask
 
 
 async def _pages(
-    http: HttpClient,
-    provider: str,
-    url: str,
-    headers: Headers,
-    proof: Proof,
-    read: Callable[[Any], Page],
+    http: HttpClient, provider: str, ask: Ask, read: Callable[[Any], Page]
 ) -> list[ModelListing] | None:
-    headers, found, query = [*headers, *proof.headers.items()], [], ""
+    found: list[ModelListing] = []
+    query: str | None = ""
     for _ in range(_MOST_PAGES):
-        mark = "&" if "?" in url and query else "?"
-        page = f"{url}{mark}{query}" if query else url
-        endpoint = Endpoint.make("GET", page, headers, proof.renew)
-        response = await http.fetch(endpoint, b"")
+        if query is None:
+            break
+        response = await http.fetch(await ask(query), b"")
         if response.status in _NO_LIST:
             return None
         if response.status != 200:
             raise _failure(provider, response)
         try:
-            listed, next_query = read(loads(response.body))
+            listed, query = read(loads(response.body))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProviderError(
                 f"The answer is no list of models: {type(error).__name__}: {error}",
                 provider=provider,
             ) from None
         found += listed
-        if next_query is None:
-            break
-        query = next_query
     return found
 
 
 def _openai(provider: str, data: Any) -> Page:
+    if isinstance(data, dict) and "result" in data:
+        return _cloudflare(provider, data)
     entries = data if isinstance(data, list) else data["data"]
     listed = [
         ModelListing(f"{provider}/{entry['id']}", description=_text(entry, "display_name", "name"))
@@ -96,16 +140,52 @@ def _openai(provider: str, data: Any) -> Page:
     )
 
 
+def _cloudflare(provider: str, data: Any) -> Page:
+    """As https://developers.cloudflare.com/api/resources/ai/subresources/models/methods/list has it."""
+    listed = [
+        ModelListing(f"{provider}/{entry['name']}", description=_text(entry, "description"))
+        for entry in data["result"]
+    ]
+    about = data.get("result_info") or {}
+    page = about.get("page") or 1
+    rest = (about.get("total_count") or 0) - page * (about.get("per_page") or 0)
+    return listed, f"page={page + 1}" if listed and rest > 0 else None
+
+
 def _google(provider: str, data: Any) -> Page:
+    entries = data.get("publisherModels") or data.get("models") or ()
     listed = [
         ModelListing(
-            f"{provider}/{entry['name'].removeprefix('models/')}",
+            f"{provider}/{entry['name'].rpartition('models/')[2]}",
             description=_text(entry, "displayName"),
         )
-        for entry in data.get("models", [])
+        for entry in entries
     ]
     token = data.get("nextPageToken")
     return listed, f"pageToken={quote(str(token))}" if token else None
+
+
+def _bedrock(provider: str, owner: str | None, data: Any) -> Page:
+    """A model that is served through profiles only cannot be asked by its own name."""
+    profiles = data.get("inferenceProfileSummaries")
+    if profiles is None:
+        entries = [
+            (entry["modelId"], _text(entry, "modelName"))
+            for entry in data["modelSummaries"]
+            if "ON_DEMAND" in entry.get("inferenceTypesSupported", ("ON_DEMAND",))
+        ]
+    else:
+        entries = [
+            (entry["inferenceProfileId"], _text(entry, "inferenceProfileName"))
+            for entry in profiles
+        ]
+    listed = [
+        ModelListing(f"{provider}/{id}", description=description)
+        for id, description in entries
+        if owner is None or owner in id.split(".")
+    ]
+    token = data.get("nextToken")
+    return listed, f"nextToken={quote(str(token), safe='')}" if token else None
 
 
 def _text(entry: Any, *names: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx2
 import openai
@@ -152,9 +152,10 @@ class OpenAISdk:
             return self._prepared
 
     async def models(self) -> list[ModelListing] | None:
-        """What `GET /models` lists."""
+        """What `GET /models` lists, or the path that the row names from there."""
         prepared = await self.prepared()
-        url = prepared.url("/models")
+        path: str = self._row.quirks.get("list_path") or "models"
+        url = urljoin(f"{prepared.base}/", path) + prepared.query
         proof = await prove(prepared.signing, "GET", url)
         return await fetch_listing(prepared.http, self._row.name, url, prepared.headers, proof)
 

@@ -23,6 +23,7 @@ _ADDRESSES: Mapping[str, Any] = {
     "azure": Literal["openai", "models"],
     "place": Literal["mantle"],
     "url_path": str,
+    "list_path": str,
     "body_args": Mapping[str, Any],
 }
 _CHAT = get_type_hints(Quirks)

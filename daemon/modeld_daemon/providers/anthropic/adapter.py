@@ -17,16 +17,14 @@ from modeld.types import ModelOutput
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
-from ..http.jsontext import dumps, loads
-from ..listing import fetch_listing
-from ..signing import prove
+from ..http.jsontext import loads
 from .errors import failure, read_error, request_id
 from .exchange import CannotStream, Exchange
 from .options import read_options
 from .places import Place, find_place
 from .prepare import Prepared, prepare
 from .profile import anthropic_profile
-from .request import WireRequest, build_request, counting_body
+from .request import WireRequest, build_request
 
 __all__ = ["Anthropic", "build"]
 
@@ -95,15 +93,13 @@ class Anthropic:
 
         Counting has rate limits of its own, of which the lane is not told.
         """
-        if self._place is not None:
-            return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
-        prepared = self._prepared or await self._prepare()
+        place = self._place or self._prepared or await self._prepare()
         profile = anthropic_profile(route.model)
         request = build_request(call, route, profile, self._options, counts=True)
-        body = dumps(counting_body(request))
-        extra = call.config.extra_headers
-        endpoint = await prepared.endpoint(prepared.count_url, None, request.betas, extra, body)
-        response = await prepared.http.fetch(endpoint, body)
+        counting = await place.counting(request, call.config.extra_headers)
+        if counting is None:
+            return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+        response = await place.http.fetch(*counting)
         headers = response.header_dict()
         if response.status == 200:
             try:
@@ -121,12 +117,9 @@ class Anthropic:
         raise failure(wire_error, response.status, headers, route.provider, route.name)
 
     async def models(self) -> list[ModelListing] | None:
-        """What `GET /v1/models` lists."""
-        prepared = self._prepared or await self._prepare()
-        url = prepared.messages_url.replace("/v1/messages", "/v1/models", 1)
-        proof = await prove(prepared.signing, "GET", url)
-        headers = prepared.headers.items()
-        return await fetch_listing(prepared.http, self._row.name, url, headers, proof)
+        """What the place lists; Anthropic's own has `GET /v1/models`."""
+        place = self._place or self._prepared or await self._prepare()
+        return await place.models()
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from ...core.ports import Connection, Row
+from ...core.ports import Connection, ModelListing, Row
 from ..aws.place import Place as Aws
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
+from ..listing import fetch_bedrock
 from .options import Options
 from .request import WireRequest
 from .told_in_body import told_in_body
@@ -36,6 +37,14 @@ class Place(Protocol):
     ) -> tuple[Endpoint, bytes]:
         """The head and the body of a request for a message."""
 
+    async def counting(
+        self, request: WireRequest, extra: Mapping[str, str] | None
+    ) -> tuple[Endpoint, bytes] | None:
+        """The head and the body of a request that counts tokens; None where nothing counts."""
+
+    async def models(self) -> list[ModelListing] | None:
+        """What the place lists."""
+
 
 def find_place(row: Row, connection: Connection, options: Options) -> Place | None:
     """The place that the row names; None for Anthropic's own API and for servers like it."""
@@ -53,6 +62,7 @@ class BedrockPlace:
 
     def __init__(self, row: Row, connection: Connection, options: Options) -> None:
         self._options = options
+        self._provider = row.name
         self._aws = Aws(
             row.name,
             connection.base_url,
@@ -71,6 +81,18 @@ class BedrockPlace:
         body, headers = told_in_body(request, self._options, extra, "bedrock-2023-05-31")
         data = dumps(body)
         return await self._aws.endpoint(request.body["model"], operation, data, headers), data
+
+    async def counting(
+        self,
+        request: WireRequest,  # noqa: ARG002
+        extra: Mapping[str, str] | None,  # noqa: ARG002
+    ) -> None:
+        """Nothing: few models can be asked beforehand."""
+        return
+
+    async def models(self) -> list[ModelListing] | None:
+        """Anthropic's models and profiles of the region."""
+        return await fetch_bedrock(self.http, self._provider, self._aws.catalog, "anthropic")
 
 
 def _http(row: Row, connection: Connection, options: Options) -> HttpClient:

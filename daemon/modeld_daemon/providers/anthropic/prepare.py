@@ -16,15 +16,16 @@ import httpx2
 from modeld.errors import PrerequisiteError
 from modeld.types import JsonObject
 
-from ...core.ports import Connection, Row
+from ...core.ports import Connection, ModelListing, Row
 from ..azure.entra import find_entra
 from ..http.client import HttpClient
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
+from ..listing import fetch_listing
 from ..signing import Signing, prove
 from .betas import joined
 from .options import Options, missing_key
-from .request import WireRequest
+from .request import WireRequest, counting_body
 
 __all__ = ["Prepared", "prepare"]
 
@@ -41,6 +42,7 @@ _BETA, _VERSION = "anthropic-beta", "anthropic-version"
 class Prepared:
     """What the SDK says, once for all calls."""
 
+    provider: str
     messages_url: str
     count_url: str
     headers: dict[str, str] = field(repr=False)
@@ -57,6 +59,19 @@ class Prepared:
         body = dumps({**request.body, "stream": True} if streams else request.body)
         said = self.messages_url, request.version, request.betas
         return await self.endpoint(*said, extra, body), body
+
+    async def counting(
+        self, request: WireRequest, extra: Mapping[str, str] | None
+    ) -> tuple[Endpoint, bytes]:
+        """The head and the body of a request that counts tokens."""
+        body = dumps(counting_body(request))
+        return await self.endpoint(self.count_url, None, request.betas, extra, body), body
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `GET /v1/models` lists."""
+        url = self.messages_url.replace("/v1/messages", "/v1/models", 1)
+        proof = await prove(self.signing, "GET", url)
+        return await fetch_listing(self.http, self.provider, url, self.headers.items(), proof)
 
     async def endpoint(
         self,
@@ -120,7 +135,7 @@ def prepare(row: Row, connection: Connection, options: Options) -> Prepared:
         read_timeout=timeout.read or 600.0,
     )
     signing = find_entra(row, connection)
-    return Prepared(str(messages.url), str(count.url), headers, http, signing)
+    return Prepared(row.name, str(messages.url), str(count.url), headers, http, signing)
 
 
 def _is_token(connection: Connection) -> bool:

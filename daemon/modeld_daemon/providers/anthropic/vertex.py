@@ -14,13 +14,15 @@ from urllib.parse import quote
 
 from modeld.errors import InvalidRequest, PrerequisiteError
 
-from ...core.ports import Connection, Row
+from ...core.ports import Connection, ModelListing, Row
 from ..http.client import HttpClient
 from ..http.dial import tls_context
 from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
+from ..listing import fetch_google
+from ..signing import Proof
 from .options import Options
-from .request import WireRequest
+from .request import WireRequest, counting_body
 from .told_in_body import told_in_body
 
 if TYPE_CHECKING:
@@ -52,32 +54,67 @@ class VertexPlace:
         self, request: WireRequest, extra: Mapping[str, str] | None, *, streams: bool
     ) -> tuple[Endpoint, bytes]:
         """The head and the body of a request for a message."""
+        body, headers = told_in_body(request, self._options, extra, _VERSION)
+        if streams:
+            body["stream"] = True
+        method = "streamRawPredict" if streams else "rawPredict"
+        return await self._endpoint(str(request.body["model"]), method, headers), dumps(body)
+
+    async def counting(
+        self, request: WireRequest, extra: Mapping[str, str] | None
+    ) -> tuple[Endpoint, bytes]:
+        """The head and the body of a request that counts tokens: a model of its own does.
+
+        https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/count-tokens
+        """
+        told, headers = told_in_body(request, self._options, extra, _VERSION)
+        said = {"anthropic_version", "anthropic_beta"} & told.keys()
+        body = {**counting_body(request), **{name: told[name] for name in said}}
+        return await self._endpoint("count-tokens", "rawPredict", headers), dumps(body)
+
+    async def models(self) -> list[ModelListing] | None:
+        """Anthropic's models in the garden of models, whether or not the project may ask them.
+
+        https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list
+        """
+        base = self._base(self._region()).removesuffix("/v1")
+        url = f"{base}/v1beta1/publishers/anthropic/models"
+        return await fetch_google(self.http, self._row.name, url, (), await self._proof())
+
+    async def _endpoint(self, model: str, method: str, headers: Mapping[str, str]) -> Endpoint:
+        proof = await self._proof()
+        assert self._tokens is not None
+        url = self._url(model, self._tokens.project, method)
+        own = {"content-type": "application/json", **proof.headers}
+        return Endpoint.make("POST", url, {**headers, **own}.items(), proof.renew)
+
+    async def _proof(self) -> Proof:
         tokens = self._tokens or await self._load()
         token = tokens.fresh
         if token is None:
             token = await asyncio.to_thread(tokens.fetch)
-        body, headers = told_in_body(request, self._options, extra, _VERSION)
-        if streams:
-            body["stream"] = True
-        url = self._url(str(request.body["model"]), tokens.project, streams=streams)
-        own = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-        renew = partial(self._renewed, tokens, token)
-        return Endpoint.make("POST", url, {**headers, **own}.items(), renew), dumps(body)
+        return Proof({"authorization": f"Bearer {token}"}, partial(self._renewed, tokens, token))
 
     async def _renewed(self, tokens: Tokens, spent: str) -> Mapping[str, str] | None:
         token = await asyncio.to_thread(tokens.fetch, spent)
         return None if token == spent else {"authorization": f"Bearer {token}"}
 
-    def _url(self, model: str, project: str | None, *, streams: bool) -> str:
+    def _url(self, model: str, project: str | None, method: str) -> str:
+        region = self._region()
+        project = self._named(_PROJECTS, project)
+        place = f"projects/{quote(project, safe='')}/locations/{region}/publishers/anthropic"
+        return f"{self._base(region)}/{place}/models/{quote(model, safe='@')}:{method}"
+
+    def _region(self) -> str:
         region = self._named(_REGIONS)
         if not region.replace("-", "").isalnum():
             raise InvalidRequest(f"{region!r} is no location of Google Cloud")
-        project = self._named(_PROJECTS, project)
+        return region
+
+    def _base(self, region: str) -> str:
         prefix = "" if region == "global" else f"{region}-"
         base = self._base_url or f"https://{prefix}aiplatform.googleapis.com/v1"
-        method = "streamRawPredict" if streams else "rawPredict"
-        place = f"projects/{quote(project, safe='')}/locations/{region}/publishers/anthropic"
-        return f"{base.rstrip('/')}/{place}/models/{quote(model, safe='@')}:{method}"
+        return base.rstrip("/")
 
     def _named(self, variables: tuple[str, ...], otherwise: str | None = None) -> str:
         found = (self._environment[name] for name in variables if self._environment.get(name))

@@ -119,17 +119,38 @@ class Place:
             signed = await asyncio.to_thread(signer.sign, url, body, kind, region)
         return Endpoint.make("POST", url, [*headers.items(), *signed.items()])
 
+    async def catalog(self, path: str) -> Endpoint:
+        """The head of a question to the service that knows the models, where it is Amazon's own;
+        at another address that one is asked.
+        """
+        region = named_region("", self._region, self._environment)
+        if self._bearer is not None:
+            proof = {"authorization": f"Bearer {self._bearer}"}
+            return Endpoint.make("GET", self._catalog_url(region) + path, proof.items())
+        signer = self._signer or await self._load_signer()
+        url = self._catalog_url(region or signer.region) + path
+        region = region or signer.region or region_of(url) or self._no_region()
+        signed = await asyncio.to_thread(signer.sign, url, b"", {}, region, "GET")
+        return Endpoint.make("GET", url, signed.items())
+
     def close(self) -> None:
         """Credentials are not loaded any more."""
         self._closed = True
 
     def _url(self, model: str, operation: str, region: str | None) -> str:
-        base = self._base_url
-        if base is None:
-            region = region or self._no_region()
-            suffix = ".cn" if region.startswith("cn-") else ""
-            base = f"https://bedrock-runtime.{region}.amazonaws.com{suffix}"
-        return f"{base}/model/{quote(model, safe='')}/{operation}"
+        return f"{self._base(region)}/model/{quote(model, safe='')}/{operation}"
+
+    def _base(self, region: str | None) -> str:
+        if self._base_url is not None:
+            return self._base_url
+        region = region or self._no_region()
+        suffix = ".cn" if region.startswith("cn-") else ""
+        return f"https://bedrock-runtime.{region}.amazonaws.com{suffix}"
+
+    def _catalog_url(self, region: str | None) -> str:
+        base = self._base(region)
+        own = (urlsplit(base).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        return base.replace("//bedrock-runtime", "//bedrock", 1) if own else base
 
     def _no_region(self) -> str:
         raise PrerequisiteError(

@@ -13,10 +13,11 @@ from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
-from ...core.ports import Connection, Row, Sink, TokenCount
+from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..aws.place import Place
 from ..http.client import HttpClient
 from ..http.jsontext import dumps
+from ..listing import fetch_bedrock
 from .exchange import Exchange
 from .options import read_options
 from .profile import bedrock_profile
@@ -83,6 +84,10 @@ class Bedrock:
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:  # noqa: ARG002
         """An estimate: few models of Bedrock can be asked beforehand."""
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+
+    async def models(self) -> list[ModelListing] | None:
+        """What `ListFoundationModels` and `ListInferenceProfiles` list in the region."""
+        return await fetch_bedrock(self._http, self._row.name, self._place.catalog)
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -117,13 +117,17 @@ class Google:
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
 
     async def models(self) -> list[ModelListing] | None:
-        """What `GET /v1beta/models` lists; Vertex has no such list."""
+        """What `GET /v1beta/models` lists; on Vertex AI, Google's models in the garden of models.
+
+        https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list
+        """
         place = self._place("models")
-        if place.vertex:
-            return None
         proof = self._proof(await self._token(None)) if place.signs else None
-        url = f"{place.base_url}/models"
-        return await fetch_google(self._http, self._row.name, url, place.headers(), proof)
+        name, folder = self._row.name, "models"
+        if place.vertex:
+            name, folder = f"{name}/vertex", "publishers/google/models"
+        url = f"{place.base_url}/{folder}"
+        return await fetch_google(self._http, name, url, place.headers(), proof)
 
     async def aclose(self) -> None:
         """Closes all connections."""
