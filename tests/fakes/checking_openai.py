@@ -42,7 +42,9 @@ def check_texts(said: ChatMessageAssistant, wire: dict[str, Any]) -> None:
     """All that was written and thought, whether as members, parts or tagged text."""
     transcript = (wire.get("audio") or {}).get("transcript")
     content = wire.get("content") or transcript or ""
-    thoughts = next((wire[name] for name in THOUGHTS if wire.get(name)), "")
+    details = wire.get("reasoning_details") or []
+    detailed = "".join(d.get("text") or d.get("summary") or "" for d in details)
+    thoughts = next((wire[name] for name in THOUGHTS if wire.get(name)), detailed)
     if isinstance(content, dict):
         assert json.loads(said.text) == content
         return

@@ -141,7 +141,8 @@ def choice_error(body: JsonObject) -> WireError | None:
     choices = body.get("choices")
     if not choices:
         return error_from(body) if body.get("error") else None
-    error = choices[0].get("error") if len(choices) == 1 else None
+    only = choices[0] if len(choices) == 1 else None
+    error = only.get("error") if isinstance(only, dict) else None
     return error_from(error) if error else None
 
 

@@ -8,6 +8,7 @@ from .think import Thoughts
 
 __all__ = [
     "AUDIO_TRANSCRIPT",
+    "CONTENT_PART",
     "MESSAGE_MEMBER",
     "REASONING_FIELDS",
     "TOOL_CALL_MEMBERS",
@@ -19,6 +20,9 @@ __all__ = [
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 """Members of a message in which servers put thoughts; the one that was used goes back."""
+
+CONTENT_PART = "content_part"
+"""Thoughts that are a part of a content that is a list."""
 
 MESSAGE_MEMBER = "message_member"
 """A `ContentData` that is a member of the assistant's message with no class here."""

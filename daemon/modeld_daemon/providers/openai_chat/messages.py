@@ -28,6 +28,7 @@ from modeld.types import (
 from ..http.jsontext import dumps
 from .internal import (
     AUDIO_TRANSCRIPT,
+    CONTENT_PART,
     MESSAGE_MEMBER,
     REASONING_FIELDS,
     TOOL_CALL_MEMBERS,
@@ -172,6 +173,7 @@ def _assistant(message: ChatMessageAssistant, *, thinks: bool) -> JsonObject:
     wire: JsonObject = {"role": "assistant", "content": None}
     texts: list[str] = []
     thoughts = ""
+    listed: list[JsonValue] = []
     call_members: JsonObject = {}
     for part in message.content_list:
         if isinstance(part, ContentText):
@@ -180,7 +182,9 @@ def _assistant(message: ChatMessageAssistant, *, thinks: bool) -> JsonObject:
             elif source_of(part) != AUDIO_TRANSCRIPT:
                 texts.append(part.text)
         elif isinstance(part, ContentReasoning):
-            if thinks:
+            if thinks and source_of(part) == CONTENT_PART:
+                listed.append(part.internal["part"])  # type: ignore[index]
+            elif thinks:
                 thoughts += _replay_reasoning(part, wire)
         elif isinstance(part, ContentData):
             if source_of(part) == TOOL_CALL_MEMBERS:
@@ -198,8 +202,8 @@ def _assistant(message: ChatMessageAssistant, *, thinks: bool) -> JsonObject:
         texts[0] = thoughts + texts[0]
     elif thoughts:
         texts = [thoughts]
-    if len(texts) > 1:
-        wire["content"] = [{"type": "text", "text": text} for text in texts]
+    if len(texts) > 1 or listed:
+        wire["content"] = [*listed, *({"type": "text", "text": text} for text in texts if text)]
     elif texts and (texts[0] or not calls):
         wire["content"] = texts[0]
     elif not calls and "refusal" not in wire and "audio" not in wire:

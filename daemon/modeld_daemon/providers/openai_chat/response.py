@@ -7,7 +7,7 @@ whole in the output's metadata.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modeld.types import (
     ChatCompletionChoice,
@@ -32,6 +32,7 @@ from ..http.jsontext import dumps
 from ..tool_arguments import parse_tool_call
 from .internal import (
     AUDIO_TRANSCRIPT,
+    CONTENT_PART,
     MESSAGE_MEMBER,
     REASONING_FIELDS,
     TOOL_CALL_MEMBERS,
@@ -40,8 +41,9 @@ from .internal import (
 )
 from .logprobs import logprobs_from
 from .pages import cite_pages
+from .parts import details_text, read_part
 from .think import ThinkSplitter
-from .usage import unmodelled_usage, usage_from
+from .usage import prompt_tokens, unmodelled_usage, usage_from
 from .written_calls import CallReader
 
 __all__ = ["output_from"]
@@ -56,6 +58,14 @@ _MESSAGE_MEMBERS = frozenset(
         *("reasoning_details", *REASONING_FIELDS),
     )
 )
+_SHAPES: Mapping[str, type] = {
+    **dict.fromkeys(REASONING_FIELDS, str),
+    "reasoning_details": list,
+    "audio": dict,
+    "annotations": list,
+    "refusal": str,
+}
+"""What some servers put there is of another shape, and is kept as members without a class are."""
 _CALL_MEMBERS = frozenset(("id", "index", "type", "function", "custom"))
 
 
@@ -90,7 +100,7 @@ def output_from(
     usage = body.get("usage")
     if usage:
         output.usage = usage_from(usage)
-        output.input_context_tokens = usage.get("prompt_tokens")
+        output.input_context_tokens = prompt_tokens(usage)
         unmodelled = unmodelled_usage(usage)
         if unmodelled:
             metadata["usage"] = unmodelled
@@ -113,7 +123,8 @@ def _choice(
     tools: Sequence[ToolInfo],
     reader: CallReader | None,
 ) -> ChatCompletionChoice:
-    message = wire["message"]
+    text_alone = "text" in wire and not wire.get("message")  # as the API before chat has it
+    message = {"content": wire["text"]} if text_alone else wire["message"] or {}
     parts = _content(message)
     calls, call_members = _tool_calls(message, response_id, tools)
     if call_members:
@@ -152,19 +163,21 @@ def _content(message: JsonObject) -> list[Content]:
     if isinstance(text, str) and text:
         parts.extend(_text_parts(text, message.get("annotations")))
     elif isinstance(text, list):
-        parts.extend(_listed_part(part) for part in text)
+        parts.extend(_listed_part(part) for part in text if part)
     elif isinstance(text, dict):  # Cloudflare's answer to a schema
         parts.append(ContentText(dumps(text).decode()))
-    if message.get("refusal"):
-        parts.append(ContentText(message["refusal"], refusal=True))
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        parts.append(ContentText(refusal, refusal=True))
     audio = message.get("audio")
-    if audio and any(audio.values()):
+    if isinstance(audio, dict) and any(audio.values()):
         if audio.get("transcript") and not text:
             transcript = {"source": AUDIO_TRANSCRIPT}
             parts.append(ContentText(audio["transcript"], internal=transcript))
         parts.append(_member("audio", audio))
     for name, value in message.items():
-        if name not in _MESSAGE_MEMBERS and value not in (None, "", [], {}):
+        odd = name not in _MESSAGE_MEMBERS or not isinstance(value, _SHAPES.get(name, object))
+        if odd and value not in (None, "", [], {}, False):
             parts.append(_member(name, value))
     return parts
 
@@ -190,12 +203,14 @@ def _member(name: str, value: JsonValue) -> ContentData:
 
 def _reasoning(message: JsonObject) -> ContentReasoning | None:
     details = message.get("reasoning_details")
+    details = details if isinstance(details, list) else None
     found = [name for name in REASONING_FIELDS if isinstance(message.get(name), str)]
     field = next((name for name in found if message[name]), None)
-    text: str = message[field] if field else ""
+    text: str = message[field] if field else details_text(details)
     if details:
         internal = {"source": "reasoning_details", "details": details}
-        signature = next((d["signature"] for d in details if d.get("signature")), None)
+        signed = (d.get("signature") for d in details if isinstance(d, dict))
+        signature = next((one for one in signed if isinstance(one, str) and one), None)
         return ContentReasoning(text, signature=signature, redacted=not text, internal=internal)
     if field is None:
         return None
@@ -213,7 +228,7 @@ def _text_parts(text: str, annotations: JsonValue) -> list[Content]:
             internal = thoughts_to_internal(thoughts)
             parts.append(ContentReasoning(thoughts.reasoning, internal=internal))
             text = answer + rest
-    if annotations:
+    if isinstance(annotations, list) and annotations:
         citations, unknown = _citations(annotations)
         parts.append(ContentText(text, citations=citations or None))
         if unknown:
@@ -227,6 +242,8 @@ def _citations(annotations: list[JsonObject]) -> tuple[list[Citation], list[Json
     citations: list[Citation] = []
     unknown = []
     for annotation in annotations:
+        if not isinstance(annotation, dict):
+            continue
         page = annotation.get("url_citation")
         if annotation.get("type") != "url_citation" or not isinstance(page, dict):
             unknown.append(annotation)
@@ -248,11 +265,15 @@ def _citations(annotations: list[JsonObject]) -> tuple[list[Citation], list[Json
     return citations, unknown
 
 
-def _listed_part(part: JsonObject) -> Content:
+def _listed_part(part: JsonValue) -> Content:
     """Some servers answer with a list of parts, as requests may have."""
-    if part.get("type") == "text":
-        return ContentText(part["text"])
-    return ContentData(part)
+    kind, text = read_part(part)
+    if kind == "text":
+        return ContentText(text)
+    if kind == "reasoning":
+        internal = {"source": CONTENT_PART, "part": part}
+        return ContentReasoning(text, redacted=not text, internal=internal)
+    return ContentData(part if isinstance(part, dict) else {"content": part})
 
 
 def _tool_calls(
@@ -266,18 +287,22 @@ def _tool_calls(
     calls = []
     members: JsonObject = {}
     for index, wire in enumerate(wire_calls):
+        if not wire:
+            continue
         id = wire.get("id") or call_id(response_id, index)
         custom = wire.get("custom")
         if custom and custom.get("name"):  # Snowflake has an empty one in every call
             said = {"input": custom.get("input") or ""}
             calls.append(ToolCall(id, custom["name"], said, type="custom"))
         else:
-            function = wire["function"]
-            arguments = function.get("arguments")
+            function = wire.get("function") or {}
+            name, arguments = function.get("name") or "", function.get("arguments")
             if isinstance(arguments, dict):  # some servers send an object in place of its text
-                calls.append(ToolCall(id, function["name"], arguments))
+                calls.append(ToolCall(id, name, arguments))
             else:
-                calls.append(parse_tool_call(id, function["name"], arguments or "", tools))
+                text = arguments if isinstance(arguments, str) else ""
+                text = text or ("" if arguments in (None, "") else dumps(arguments).decode())
+                calls.append(parse_tool_call(id, name, text, tools))
         rest = {k: v for k, v in wire.items() if k not in _CALL_MEMBERS and v is not None}
         if rest:
             members[id] = rest

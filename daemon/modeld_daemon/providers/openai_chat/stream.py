@@ -14,6 +14,7 @@ from modeld.types import JsonObject, JsonValue, ToolCall, ToolInfo
 from ...core.ports import Sink
 from ..http.jsontext import dumps
 from .internal import REASONING_FIELDS, call_id
+from .parts import details_text, read_part
 from .think import ThinkSplitter
 from .written_calls import CallReader
 
@@ -103,6 +104,7 @@ class _ChoiceFold:
         self._sink = sink
         self._reader = reader
         self._text: list[str] = []
+        self._listed: list[JsonValue] = []
         self._refusal: list[str] = []
         self._reasoning: dict[str, list[str]] = {}
         self._calls: list[_CallFold] = []
@@ -136,7 +138,7 @@ class _ChoiceFold:
             if self._reader is not None:
                 self._tell(self._reader.finish())
         message = self._message
-        message["content"] = "".join(self._text) if self._text else None
+        message["content"] = self._listed or ("".join(self._text) if self._text else None)
         if self._refusal:
             message["refusal"] = "".join(self._refusal)
         for name, pieces in self._reasoning.items():
@@ -159,21 +161,52 @@ class _ChoiceFold:
                 self._add_text(value)
             elif name == "content" and isinstance(value, dict):  # Cloudflare's answer to a schema
                 self._add_text(dumps(value).decode())
+            elif name == "content" and isinstance(value, list):
+                for part in value:
+                    self._add_part(part)
             elif name == "tool_calls":
                 for call in value:
-                    self._add_call(call)
+                    if call:
+                        self._add_call(call)
             elif name in REASONING_FIELDS and isinstance(value, str):
                 self._add_reasoning(name, value)
-            elif name == "refusal":
+            elif name == "refusal" and isinstance(value, str):
                 self._add_refusal(value)
             else:
                 self._message[name] = _merge(self._message.get(name), value, name)
+        details = details_text(delta.get("reasoning_details"))
+        if details and not any(delta.get(name) for name in REASONING_FIELDS):
+            self._tell_reasoning("reasoning_details", details)
+
+    def _add_part(self, part: JsonValue) -> None:
+        """A content that is a list: parts of one kind, one after the other, are pieces of one."""
+        kind, text = read_part(part)
+        if not self._listed and self._text:
+            self._listed.append({"type": "text", "text": "".join(self._text)})
+        last = self._listed[-1] if self._listed else None
+        part = {"type": "text", "text": text} if isinstance(part, str) else part
+        if kind != "data" and last is not None and read_part(last)[0] == kind:
+            self._listed[-1] = _merge(last, part, "content")
+        elif part:
+            if kind == "text" and any(read_part(one)[0] == "text" for one in self._listed):
+                self._tell_text("\n")  # parts of a message's text are lines of it
+            self._listed.append(part)
+        if kind == "text":
+            self._tell_text(text)
+        elif text:
+            self._tell_reasoning("content", text)
 
     def _add_text(self, text: str) -> None:
         if not text:
             return
+        if self._listed:
+            self._add_part(text)
+            return
         self._text.append(text)
-        if self._sink is None:
+        self._tell_text(text)
+
+    def _tell_text(self, text: str) -> None:
+        if self._sink is None or not text:
             return
         if self._splitter.passive and self._reader is None:
             self._sink.text(text)
@@ -202,9 +235,12 @@ class _ChoiceFold:
         """Servers that fill two members say the same in both: one of them is told."""
         self._reasoning.setdefault(name, []).append(text)
         if text:
-            self._thinks_in = self._thinks_in or name
-            if self._sink is not None and name == self._thinks_in:
-                self._sink.reasoning(text)
+            self._tell_reasoning(name, text)
+
+    def _tell_reasoning(self, name: str, text: str) -> None:
+        self._thinks_in = self._thinks_in or name
+        if self._sink is not None and name == self._thinks_in:
+            self._sink.reasoning(text)
 
     def _add_refusal(self, text: str) -> None:
         if not text:
@@ -265,6 +301,8 @@ class _CallFold:
         said = delta.get(self._kind) or {}
         self.name = self.name or said.get("name") or ""
         piece = said.get("arguments" if self._kind == "function" else "input") or ""
+        if not isinstance(piece, str):  # some servers send the object in place of its text
+            piece = dumps(piece).decode()
         if piece:
             self._pieces.append(piece)
         return piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modeld.types import JsonObject, JsonValue, ModelUsage
 
-__all__ = ["unmodelled_usage", "usage_from"]
+__all__ = ["prompt_tokens", "unmodelled_usage", "usage_from"]
 
 _USAGE_MEMBERS = frozenset(
     [
@@ -23,25 +23,43 @@ _USAGE_MEMBERS = frozenset(
 
 def usage_from(wire: JsonObject) -> ModelUsage:
     """The wire's prompt tokens include cached ones; ours do not."""
-    details = wire.get("prompt_tokens_details") or {}
-    read = details.get("cached_tokens", wire.get("prompt_cache_hit_tokens"))
-    written = details.get("cache_write_tokens")
-    prompt = wire.get("prompt_tokens") or 0
-    output = wire.get("completion_tokens") or 0
+    details = _object(wire.get("prompt_tokens_details"))
+    read = _count(details.get("cached_tokens", wire.get("prompt_cache_hit_tokens")))
+    written = _count(details.get("cache_write_tokens"))
+    prompt = _count(wire.get("prompt_tokens")) or 0
+    output = _count(wire.get("completion_tokens")) or 0
+    thoughts = _object(wire.get("completion_tokens_details")).get("reasoning_tokens")
     return ModelUsage(
         input_tokens=max(0, prompt - (read or 0) - (written or 0)),
         output_tokens=output,
-        total_tokens=wire.get("total_tokens") or prompt + output,
+        total_tokens=_count(wire.get("total_tokens")) or prompt + output,
         input_tokens_cache_read=read,
         input_tokens_cache_write=written,
-        reasoning_tokens=(wire.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+        reasoning_tokens=_count(thoughts),
         total_cost=_cost(wire.get("cost")),
     )
 
 
+def prompt_tokens(wire: JsonObject) -> int | None:
+    """Tokens of the whole prompt, cached ones included."""
+    return _count(wire.get("prompt_tokens"))
+
+
+def _object(wire: JsonValue) -> JsonObject:
+    return wire if isinstance(wire, dict) else {}
+
+
+def _count(wire: JsonValue) -> int | None:
+    """Some servers count in floats or in texts."""
+    if isinstance(wire, str) and wire.isdecimal():
+        return int(wire)
+    return int(wire) if isinstance(wire, (int, float)) else None
+
+
 def _cost(wire: JsonValue) -> float | None:
     """OpenRouter tells a number, Perplexity its parts and their sum."""
-    return wire.get("total_cost") if isinstance(wire, dict) else wire
+    cost = wire.get("total_cost") if isinstance(wire, dict) else wire
+    return cost if isinstance(cost, (int, float)) else None
 
 
 def unmodelled_usage(wire: JsonObject) -> JsonObject:
