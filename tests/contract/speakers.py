@@ -29,6 +29,7 @@ from modeld_daemon.providers.mistral.request import build_request as build_mistr
 from modeld_daemon.providers.openai_chat.options import Options as ChatOptions
 from modeld_daemon.providers.openai_chat.quirks import Quirks
 from modeld_daemon.providers.openai_chat.request import build_request as build_chat
+from modeld_daemon.providers.openai_completions.request import build_request as build_completions
 from modeld_daemon.providers.openai_responses import profile as serving_profiles
 from modeld_daemon.providers.openai_responses.options import ResponsesOptions, ResponsesQuirks
 from modeld_daemon.providers.openai_responses.request import build_request as build_responses
@@ -91,6 +92,12 @@ def _chat(call: Call, model: str) -> Spoken:
     return made.body, made.warnings
 
 
+def _completions(call: Call, model: str) -> Spoken:
+    options, route = ChatOptions(), _route("vllm-completions", model)
+    made = build_completions(call, route, options=options, quirks=Quirks(), stream=False)
+    return made.body, made.warnings
+
+
 def _responses(call: Call, model: str) -> Spoken:
     options, quirks = ResponsesOptions(ChatOptions()), ResponsesQuirks()
     route = _route("openai", model)
@@ -132,6 +139,9 @@ _OPENAI_MODELS = (
 SPEAKERS: Mapping[str, Speaker] = {
     "openai_chat": Speaker(
         "OpenAI Chat Completions", "openai_chat", "openai", _OPENAI_MODELS, _chat
+    ),
+    "openai_completions": Speaker(
+        "OpenAI Completions", "openai_completions", "openai", ("davinci-002",), _completions
     ),
     "openai_responses": Speaker(
         "OpenAI Responses", "openai_responses", "openai", _OPENAI_MODELS, _responses

@@ -47,6 +47,15 @@ def chat_chunks(text: str) -> list[Any]:
     return [{"id": KEY, "choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]}]
 
 
+def text(text: str) -> Any:
+    choice = {"text": text, "finish_reason": "stop", "echo": ECHO}
+    return {"id": KEY, "model": "m", "choices": [choice], "echo": ECHO}
+
+
+def text_chunks(text: str) -> list[Any]:
+    return [{"id": KEY, "choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}]
+
+
 def response(text: str) -> Any:
     part = {"type": "output_text", "text": text, "annotations": []}
     items = [
@@ -91,6 +100,7 @@ def error(text: str) -> Any:
 
 DIALECTS = {
     "openai_chat": Dialect("openai", chat, chat_chunks, error, args=(("responses_api", False),)),
+    "openai_completions": Dialect("vllm-completions", text, text_chunks, error),
     "openai_responses": Dialect(
         "openai", response, response_events, error, args=(("responses_api", True),)
     ),

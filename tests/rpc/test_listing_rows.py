@@ -51,6 +51,8 @@ LISTS: dict[str, dict[str, Any]] = {
     "sglang": {"/v1/models": OPENAI},
     "vllm": {"/v1/models": OPENAI},
     "openai-api/acme": {"/models": OPENAI},
+    "openai-api-completions/acme": {"/models": OPENAI},
+    "vllm-completions": {"/v1/models": OPENAI},
     "openai": {"/v1/models": OPENAI},
     "openai/azure": {"/openai/models?api-version=2025-03-01-preview": OPENAI},
     "openai/bedrock": {"/models": OPENAI},

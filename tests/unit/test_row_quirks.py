@@ -26,6 +26,7 @@ _OPENAI: dict[str, tuple[object, ...]] = {
 READ: dict[str, dict[str, tuple[object, ...]]] = {
     "openai": _OPENAI,
     "openai_chat": _OPENAI,
+    "openai_completions": _OPENAI,
     "openai_responses": _OPENAI,
     "anthropic": {
         "own_address": (True,),

@@ -28,7 +28,7 @@ class ChatMessageBase:
     source: MessageSource | None = field(default=None, kw_only=True)
     """Where the message comes from: "generate" on model output, "input" on datasets."""
     metadata: JsonObject | None = field(default=None, kw_only=True)
-    """The caller's own data; never sent to a provider."""
+    """The caller's own data; not sent to a provider, but for the prompt of a text completion."""
 
     @property
     def text(self) -> str:

@@ -336,4 +336,32 @@ _ANY = Row(
     quirks={**_CHAT, "efforts": {}},
 )
 
-COMPATIBLE: tuple[Row, ...] = (*_HOSTED, *_SERVERS, _ANY)
+_COMPLETIONS = (
+    # https://platform.openai.com/docs/api-reference/completions
+    Row(
+        name="openai-api-completions",
+        dialect="openai_completions",
+        description="text completions of any service, as openai-api-completions/<service>/<model>",
+        key_variables=("{SERVICE}_API_KEY",),
+        base_url_required=True,
+        base_url_variables=("{SERVICE}_BASE_URL",),
+        packages=("openai",),
+        extra="daemon",
+        per_service=True,
+    ),
+    # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#completions-api
+    Row(
+        name="vllm-completions",
+        dialect="openai_completions",
+        description="text completions of a vLLM server",
+        key_variables=("VLLM_API_KEY",),
+        key_required=False,
+        base_url="http://localhost:8000/v1",
+        base_url_variables=("VLLM_BASE_URL",),
+        packages=("openai",),
+        extra="daemon",
+        quirks={"parameters": ("top_k",), "lists_models": True},
+    ),
+)
+
+COMPATIBLE: tuple[Row, ...] = (*_HOSTED, *_SERVERS, _ANY, *_COMPLETIONS)

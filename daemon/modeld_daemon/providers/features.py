@@ -28,6 +28,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
         *("streaming", "tools", "images", "audio", "documents", "reasoning", "schema", "logprobs"),
         "list",
     ),
+    "openai_completions": ("streaming", "logprobs", "list"),
     "openai_responses": (
         *("streaming", "tools", "images", "documents", "reasoning", "schema", "logprobs"),
         *("count", "list"),

@@ -48,6 +48,9 @@ DIALECTS: Mapping[str, Dialect] = {
     "openai": Dialect(check="openai.choice:check", build="openai.adapter:build"),
     "mistral": Dialect(check="mistral.options:check", build="mistral.adapter:build"),
     "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),
+    "openai_completions": Dialect(
+        check="openai_chat.options:check", build="openai_completions.adapter:build"
+    ),
     "openai_responses": Dialect(
         check="openai_responses.options:check", build="openai_responses.adapter:build"
     ),

@@ -31,12 +31,13 @@ _RESPONSES = get_type_hints(ResponsesQuirks)
 _KNOWN: Mapping[str, Mapping[str, Any]] = {
     "openai": {**_RESPONSES, **_CHAT, **_ADDRESSES, "usual_api": Literal["chat", "responses"]},
     "openai_chat": {**_CHAT, **_ADDRESSES},
+    "openai_completions": {**_CHAT, **_ADDRESSES},
     "openai_responses": {**_RESPONSES, **_ADDRESSES},
     "anthropic": {**_AZURE, "place": Literal["azure", "bedrock", "vertex"]},
     "mistral": {**_AZURE, "place": Literal["azure"]},
 }
 """By dialect; the others have no quirks."""
-_BY_MODEL = ("openai", "openai_chat", "openai_responses")
+_BY_MODEL = ("openai", "openai_chat", "openai_completions", "openai_responses")
 
 
 def wrong_quirk(dialect: str, quirks: Mapping[str, Any]) -> str | None:

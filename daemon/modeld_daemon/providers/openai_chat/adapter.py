@@ -18,14 +18,13 @@ from .emulation import emulates_tools
 from .exchange import Exchange
 from .listing import with_what_is_there
 from .options import Options, read_options, require_key
-from .quirks import read_quirks
+from .quirks import Quirks, read_quirks
 from .request import WireRequest, build_request
+from .stream import ChunkFold
 
 __all__ = ["OpenAIChat", "build"]
 
 log = logging.getLogger("modeld.providers.openai_chat")
-
-_PATH = "/chat/completions"
 
 
 def build(row: Row, connection: Connection, shared: object = None) -> OpenAIChat:  # noqa: ARG001
@@ -44,6 +43,9 @@ class OpenAIChat:
         sdk: URL, headers and connections.
     """
 
+    path = "/chat/completions"
+    fold = ChunkFold
+
     def __init__(self, row: Row, options: Options, sdk: OpenAISdk) -> None:
         self._row = row
         self._options = options
@@ -56,19 +58,12 @@ class OpenAIChat:
         started = time.perf_counter()
         quirks = read_quirks(self._row.quirks, route.model)
         streams = self._options.streams(call.config, sink is not None, quirks.stream_above)
-        request = build_request(
-            call,
-            route,
-            openai_profile(route.model),
-            options=self._options,
-            quirks=quirks,
-            stream=streams,
-        )
+        request = self._request(call, route, quirks, stream=streams)
         emulated = emulates_tools(self._options, quirks)
-        exchange = Exchange(call, route, sink, quirks, emulated=emulated)
+        exchange = Exchange(call, route, sink, quirks, emulated=emulated, fold=self.fold)
         request.body["model"] = self.sdk.wire_name(route.model)
         body = dumps(request.body)
-        path = await self.sdk.path(route.model, _PATH)
+        path = await self.sdk.path(route.model, self.path)
         endpoint = await prepared.endpoint(path, body, call.config.extra_headers)
         try:
             if streams:
@@ -97,6 +92,16 @@ class OpenAIChat:
     async def aclose(self) -> None:
         """Closes all connections."""
         await self.sdk.aclose()
+
+    def _request(self, call: Call, route: Route, quirks: Quirks, *, stream: bool) -> WireRequest:
+        return build_request(
+            call,
+            route,
+            openai_profile(route.model),
+            options=self._options,
+            quirks=quirks,
+            stream=stream,
+        )
 
     def _warn(self, request: WireRequest, output: ModelOutput) -> None:
         """To the caller with each output, to the log once."""

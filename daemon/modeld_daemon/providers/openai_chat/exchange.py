@@ -38,6 +38,7 @@ class Exchange:
         sink: Who listens.
         quirks: What the server does in its own way.
         emulated: Whether the tools were described in words, so that calls are words too.
+        fold: What puts a stream together.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class Exchange:
         quirks: Quirks | None = None,
         *,
         emulated: bool = False,
+        fold: type[ChunkFold] = ChunkFold,
     ) -> None:
+        self._fold = fold
         self._quirks = quirks or Quirks()
         self._emulated = emulated and bool(call.tools)
         self._call = call
@@ -72,7 +75,7 @@ class Exchange:
             if self._sink is not None:
                 replay_output(output, self._sink)
             return output
-        fold = ChunkFold(self._sink, self._call.tools if self._emulated else None)
+        fold = self._fold(self._sink, self._call.tools if self._emulated else None)
         try:
             done = await _feed(fold, response)
             if done or fold.finished:

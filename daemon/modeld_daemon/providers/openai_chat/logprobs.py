@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modeld.types import JsonObject, Logprob, Logprobs, TopLogprob
+from modeld.types import JsonObject, JsonValue, Logprob, Logprobs, TopLogprob
 
-__all__ = ["logprobs_from"]
+__all__ = ["logprobs_from", "prompt_logprobs_from"]
 
 
 def logprobs_from(wire: JsonObject) -> Logprobs | None:
@@ -45,3 +45,22 @@ def _parallel(wire: JsonObject) -> Logprobs:
             if logprob is not None
         ]
     )
+
+
+def prompt_logprobs_from(wire: JsonValue) -> Logprobs | None:
+    """Of the prompt's tokens, as vLLM and SGLang tell them: by each token's id, the prompt's own
+    first and likely ones after it. The first token has none.
+
+    https://docs.vllm.ai/en/latest/api/vllm/logprobs/
+    """
+    if not isinstance(wire, list):
+        return None
+    found = []
+    for position in wire:
+        if isinstance(position, dict) and position:
+            likely = [
+                TopLogprob(said.get("decoded_token") or id, said["logprob"])
+                for id, said in position.items()
+            ]
+            found.append(Logprob(likely[0].token, likely[0].logprob, None, likely))
+    return Logprobs(found) if found else None

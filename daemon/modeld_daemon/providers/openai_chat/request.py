@@ -25,7 +25,7 @@ from .options import Options
 from .quirks import Quirks, effort_to_send
 from .shaping import CACHE_CONTROL, json_hint, mark_ends, merge_system
 
-__all__ = ["WireRequest", "build_request"]
+__all__ = ["WireRequest", "add_extra", "build_request"]
 
 # https://platform.openai.com/docs/api-reference/chat/create
 _CONFIG_FIELDS = (
@@ -95,7 +95,7 @@ def build_request(
     if quirks.continued and call.messages[-1].role == "assistant":
         body.update(quirks.continued)
     if config.extra_body:
-        _add_extra(body, config.extra_body)
+        add_extra(body, config.extra_body)
     if stream:
         body["stream"] = True
         if quirks.stream_usage:
@@ -251,7 +251,8 @@ def _tool_choice(choice: ToolChoice, tools: list[ToolInfo]) -> JsonValue:
     return "required" if choice == "any" else choice
 
 
-def _add_extra(body: JsonObject, extra: JsonObject) -> None:
+def add_extra(body: JsonObject, extra: JsonObject) -> None:
+    """Puts the caller's own members over the body's."""
     for name, value in extra.items():
         if name in _RESERVED:
             raise InvalidRequest(f"extra_body[{name!r}]: stream() and generate() decide that.")

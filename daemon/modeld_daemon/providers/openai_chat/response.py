@@ -39,7 +39,7 @@ from .internal import (
     call_id,
     thoughts_to_internal,
 )
-from .logprobs import logprobs_from
+from .logprobs import logprobs_from, prompt_logprobs_from
 from .pages import cite_pages
 from .parts import details_text, read_part
 from .think import ThinkSplitter
@@ -50,7 +50,9 @@ __all__ = ["output_from"]
 
 _BODY_MEMBERS = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
 # Perplexity repeats the delta, Together the text.
-_CHOICE_MEMBERS = frozenset(("index", "message", "finish_reason", "logprobs", "delta", "text"))
+_CHOICE_MEMBERS = frozenset(
+    ("index", "message", "finish_reason", "logprobs", "delta", "text", "prompt_logprobs")
+)
 _DETAIL_MEMBERS = frozenset(("finish_details", "content_filter_results"))
 _MESSAGE_MEMBERS = frozenset(
     (
@@ -94,6 +96,8 @@ def output_from(
         reader = CallReader(response_id, tools) if emulated else None
         choices.append(_choice(choice, model, response_id, tools, reader))
         _keep(choice, _CHOICE_MEMBERS | _DETAIL_MEMBERS, metadata, "choices", choice.get("index"))
+    if choices and "prompt_logprobs" in metadata:  # vLLM's chat tells them once for all choices
+        choices[0].prompt_logprobs = prompt_logprobs_from(metadata.pop("prompt_logprobs"))
     if choices and (body.get("search_results") or body.get("citations")):
         cite_pages(choices[0].message, body)
     output = ModelOutput(model, choices, response_id=response_id)
@@ -151,6 +155,7 @@ def _choice(
     logprobs = wire.get("logprobs")
     if logprobs:
         choice.logprobs = logprobs_from(logprobs)
+    choice.prompt_logprobs = prompt_logprobs_from(wire.get("prompt_logprobs"))
     return choice
 
 
