@@ -18,6 +18,7 @@ from modeld_daemon.providers.openai_chat.errors import choice_error
 from modeld_daemon.providers.openai_chat.messages import messages_to_wire
 from modeld_daemon.providers.openai_chat.response import output_from
 from modeld_daemon.providers.openai_chat.stream import ChunkFold
+from modeld_daemon.providers.openai_responses.response import output_from as response_from
 from tests.fakes.deltas import Deltas
 
 # https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
@@ -197,3 +198,39 @@ def test_details_are_the_thoughts_where_there_is_nothing_else():
     assert deltas.thoughts == ["hm"]
     _, told = streamed(message(reasoning="hm", reasoning_details=details))
     assert told.thoughts == ["hm"]
+
+
+# -- Responses -------------------------------------------------------------------------------
+
+
+SAID = {"type": "message", "id": "i", "role": "assistant", "content": "Hi"}
+PART = {"type": "output_text", "text": "Hi", "annotations": []}
+
+
+@pytest.mark.parametrize(
+    "items, more",
+    [
+        ([SAID], {}),
+        ([{**SAID, "content": [None, PART]}], {}),
+        ([{**SAID, "content": [{**PART, "annotations": [None]}]}], {}),
+        ([{**SAID, "content": [{**PART, "annotations": None, "logprobs": None}]}], {}),
+        ([{**SAID, "content": [PART, {"type": "refusal", "refusal": None}]}], {}),
+        ([{"type": "reasoning", "id": "r", "summary": "hm", "content": "hm"}, SAID], {}),
+        ([{"type": "reasoning", "id": "r", "summary": None, "content": [None]}, SAID], {}),
+        ([SAID], {"usage": {"input_tokens": 1, "input_tokens_details": [1]}}),
+        ([SAID], {"usage": {"input_tokens": None, "output_tokens_details": None}}),
+        ([SAID], {"incomplete_details": None, "content_filters": None, "error": None}),
+    ],
+)
+def test_responses_of_nearly_the_same_shape_are_read(items, more):
+    output = response_from(
+        {"id": "1", "model": "m", "status": "completed", "output": items, **more}
+    )
+    assert output.completion == "Hi"
+    assert ModelOutput.from_dict(output.to_dict()) == output
+
+
+def test_a_call_without_an_id_of_its_own_has_its_items():
+    item = {"type": "function_call", "id": "fc_1", "name": "f", "arguments": {"a": 1}}
+    (call,) = response_from({"output": [item]}).message.tool_calls or ()
+    assert (call.id, call.arguments) == ("fc_1", {"a": 1})

@@ -90,6 +90,12 @@ def test_tools_are_described_in_the_system_message_and_nowhere_else():
     assert made.warnings == []
 
 
+def test_a_custom_tool_takes_a_text():
+    tool = ToolInfo("shell", "Runs it", options={"custom": {"format": {"type": "text"}}})
+    content = request(tools=[tool]).body["messages"][0]["content"]
+    assert '"required": [\n      "input"\n    ]' in content
+
+
 def test_without_tools_the_model_is_told_nothing():
     assert request(tools=[]).body["messages"] == [{"role": "user", "content": "hi"}]
 

@@ -20,6 +20,7 @@ from modeld.types import (
     Content,
     ContentData,
     ContentText,
+    JsonObject,
     ToolCall,
     ToolInfo,
 )
@@ -57,6 +58,13 @@ up values for them.
 _MAY = "If no function helps, answer as usual with what you know, and do not mention the functions."
 _MUST = "This time you must call a function: do not answer without a call."
 
+_TEXT: JsonObject = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}},
+    "required": ["input"],
+}
+"""What a custom tool takes."""
+
 
 def emulates_tools(options: Options, quirks: Quirks) -> bool:
     """Whether tools are emulated: as the caller says, else as the row does."""
@@ -82,7 +90,7 @@ def _prompt(tools: Sequence[ToolInfo], *, must: bool) -> str:
         {
             "name": tool.name,
             "description": tool.description,
-            "parameters": tool.parameters.to_dict(),
+            "parameters": _TEXT if "custom" in (tool.options or {}) else tool.parameters.to_dict(),
         }
         for tool in tools
     )

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from modeld.types import Citation, DocumentCitation, JsonObject, UrlCitation
+from modeld.types import Citation, DocumentCitation, JsonObject, JsonValue, UrlCitation
 
 __all__ = ["citations_from"]
 
 _FILES = ("file_citation", "container_file_citation", "file_path")
 
 
-def citations_from(annotations: Iterable[JsonObject]) -> list[Citation]:
+def citations_from(annotations: Iterable[JsonValue]) -> list[Citation]:
     """The citations that have a class; the annotations themselves stay with their text."""
     found: list[Citation] = []
     for annotation in annotations:
+        if not isinstance(annotation, dict):
+            continue
         kind = annotation.get("type")
         start, end = annotation.get("start_index"), annotation.get("end_index")
         passage = (start, end) if start is not None and end is not None else None

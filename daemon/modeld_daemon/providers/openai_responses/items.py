@@ -59,19 +59,26 @@ class Parts:
 
     def _add_message(self, item: JsonObject) -> None:
         members = {k: v for k, v in item.items() if k not in ("content", "role")}
-        parts = item.get("content") or ()
+        parts = _parts(item.get("content"))
         self._messages += 1
         if not parts:
             self.content.append(ContentData(item, internal={"source": ITEM}))
         for part in parts:
             internal: JsonObject = {"source": MESSAGE, "message": members, "number": self._messages}
-            if part.get("type") == "output_text":
+            if part.get("type") == "output_text" and isinstance(part.get("text"), str):
                 self.logprobs += part.get("logprobs") or ()
                 self.content.append(_text(part, internal))
-            elif part.get("type") == "refusal":
+            elif part.get("type") == "refusal" and isinstance(part.get("refusal"), str):
                 self.content.append(ContentText(part["refusal"], refusal=True, internal=internal))
             else:
                 self.content.append(ContentData(part, internal=internal))
+
+
+def _parts(content: JsonValue) -> list[JsonObject]:
+    """The parts of a content, which some servers give as a text."""
+    if isinstance(content, str):
+        return [{"type": "output_text", "text": content}] if content else []
+    return [part for part in content or () if isinstance(part, dict)]
 
 
 def _text(part: JsonObject, internal: JsonObject) -> ContentText:
@@ -85,12 +92,12 @@ def _text(part: JsonObject, internal: JsonObject) -> ContentText:
 
 def thoughts_of(item: JsonObject) -> str:
     """The thoughts that an item has in plain text."""
-    return "\n\n".join(part.get("text") or "" for part in item.get("content") or ())
+    return "\n\n".join(part.get("text") or "" for part in _parts(item.get("content")))
 
 
 def summary_of(item: JsonObject) -> str:
     """The summary of an item's thoughts; its parts are paragraphs."""
-    return "\n\n".join(part.get("text") or "" for part in item.get("summary") or ())
+    return "\n\n".join(part.get("text") or "" for part in _parts(item.get("summary")))
 
 
 def _reasoning(item: JsonObject) -> ContentReasoning:
@@ -113,10 +120,10 @@ def call_of(item: JsonObject, tools: Sequence[ToolInfo] = ()) -> ToolCall | None
     """The call that an item is, if the client must run it."""
     match item["type"]:
         case "function_call":
-            text = item.get("arguments") or ""
+            text, id = item.get("arguments") or "", item.get("call_id") or item["id"]
             if isinstance(text, dict):  # some servers send an object in place of its text
-                return ToolCall(item["call_id"], item["name"], text)
-            return parse_tool_call(item["call_id"], item["name"], text, tools)
+                return ToolCall(id, item["name"], text)
+            return parse_tool_call(id, item["name"], text, tools)
         case "custom_tool_call":
             said = {"input": item.get("input") or ""}
             return ToolCall(item["call_id"], item["name"], said, type="custom")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modeld.types import JsonObject, ModelUsage
+from modeld.types import JsonObject, JsonValue, ModelUsage
 
 __all__ = ["unmodelled_usage", "usage_from"]
 
@@ -12,13 +12,14 @@ _MODELLED = frozenset(
         *("cached_tokens", "cache_write_tokens", "reasoning_tokens"),
     ]
 )
+_DETAILS = ("input_tokens_details", "output_tokens_details")
 _TICKS = 10_000_000_000
 """xAI's ticks in a dollar: https://docs.x.ai/docs/key-information/consumption-and-rate-limits."""
 
 
 def usage_from(wire: JsonObject) -> ModelUsage:
     """The wire's input tokens include cached ones; ours do not."""
-    details = wire.get("input_tokens_details") or {}
+    details, made = (_object(wire.get(name)) for name in _DETAILS)
     read, written = details.get("cached_tokens"), details.get("cache_write_tokens")
     input_, output = wire.get("input_tokens") or 0, wire.get("output_tokens") or 0
     cost, ticks = wire.get("cost"), wire.get("cost_in_usd_ticks")
@@ -30,9 +31,13 @@ def usage_from(wire: JsonObject) -> ModelUsage:
         total_tokens=wire.get("total_tokens") or input_ + output,
         input_tokens_cache_read=read,
         input_tokens_cache_write=written,
-        reasoning_tokens=(wire.get("output_tokens_details") or {}).get("reasoning_tokens"),
+        reasoning_tokens=made.get("reasoning_tokens"),
         total_cost=cost,
     )
+
+
+def _object(wire: JsonValue) -> JsonObject:
+    return wire if isinstance(wire, dict) else {}
 
 
 def unmodelled_usage(wire: JsonObject) -> JsonObject:
