@@ -59,11 +59,13 @@ def http(status: int, body: bytes, kind: str = "application/json") -> bytes:
 
 
 async def ask(url: str | None, env: dict[str, str], key: str | None = None, **more: Any) -> Any:
-    sink = more.pop("sink", None)
+    sink, count, model = more.pop("sink", None), more.pop("count", False), more.pop("model", MODEL)
     provider = build(ROW, Connection(url, key, more, env))
     try:
         call = Call("1", [ChatMessageUser("hello")])
-        route = Route("bedrock", MODEL, Account("bedrock", url, "f"))
+        route = Route("bedrock", model, Account("bedrock", url, "f"))
+        if count:
+            return await provider.count_tokens(call, route)
         return await provider.generate(call, route, sink)
     finally:
         await provider.aclose()
@@ -224,3 +226,44 @@ def test_two_sessions_sign_as_themselves_when_interleaved():
     for seen in requests:
         name = json.loads(seen.body)["messages"][0]["content"][0]["text"][0]
         check_signed(seen, f"AKIA{name}", f"secret-{name}", "us-east-1")
+
+
+# -- tokens ----------------------------------------------------------------------------------
+
+CLAUDE = "anthropic.claude-haiku-4-5-20251001-v1:0"
+
+
+@pytest.mark.parametrize("model", [CLAUDE, f"us.{CLAUDE}", f"global.{CLAUDE}", f"us-gov.{CLAUDE}"])
+def test_tokens_of_claude_are_counted(model):
+    answer = http(200, b'{"inputTokens": 7}')
+    counted, (seen,) = play(SESSION, answer, count=True, model=model)
+    assert (counted.tokens, counted.estimated) == (7, False)
+    path = "anthropic.claude-haiku-4-5-20251001-v1%3A0"
+    assert seen.head.decode().startswith(f"POST /model/{path}/count-tokens HTTP/1.1")
+    check_signed(seen, SESSION["AWS_ACCESS_KEY_ID"], SESSION["AWS_SECRET_ACCESS_KEY"], "us-east-1")
+    assert json.loads(seen.body) == {
+        "input": {"converse": {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}}
+    }
+
+
+def test_tokens_of_others_are_estimated_without_asking():
+    counted, requests = play(SESSION, count=True)
+    assert counted.estimated
+    assert requests == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_where_nobody_counts_an_estimate_will_do(status):
+    refusal = http(status, b'{"message": "The provided model does not support counting tokens."}')
+    counted, requests = play(SESSION, refusal, count=True, model=CLAUDE)
+    assert counted.estimated
+    assert counted.tokens > 0
+    assert len(requests) == 1
+
+
+def test_trouble_with_counting_is_told():
+    busy = http(429, b'{"message": "slow down"}')
+    error, _ = play(SESSION, busy, count=True, model=CLAUDE)
+    assert isinstance(error, RateLimited)
+    error, _ = play(SESSION, http(200, b'{"tokens": 7}'), count=True, model=CLAUDE)
+    assert isinstance(error, ProviderError)

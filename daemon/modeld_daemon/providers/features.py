@@ -10,7 +10,9 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
     "anthropic": (
         *("streaming", "tools", "images", "documents", "reasoning", "schema", "count", "list"),
     ),
-    "bedrock": ("streaming", "tools", "images", "video", "documents", "reasoning", "list"),
+    "bedrock": (
+        *("streaming", "tools", "images", "video", "documents", "reasoning", "count", "list"),
+    ),
     "google": (
         *("streaming", "tools", "images", "audio", "video", "documents", "reasoning", "schema"),
         *("logprobs", "count", "list"),

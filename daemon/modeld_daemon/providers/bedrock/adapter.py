@@ -21,7 +21,7 @@ from ..listing import fetch_bedrock
 from .exchange import Exchange
 from .options import read_options
 from .profile import bedrock_profile
-from .request import WireRequest, build_request
+from .request import WireRequest, build_request, count_body, counting_model
 
 __all__ = ["Bedrock", "build"]
 
@@ -81,8 +81,18 @@ class Bedrock:
             self._warn(request, output)
         return output
 
-    async def count_tokens(self, call: Call, route: Route) -> TokenCount:  # noqa: ARG002
-        """An estimate: few models of Bedrock can be asked beforehand."""
+    async def count_tokens(self, call: Call, route: Route) -> TokenCount:
+        """By the API for Claude; an estimate for other models, which it does not count for."""
+        counted, counting = None, counting_model(route.model)
+        if counting is not None:
+            profile = bedrock_profile(route.model)
+            request = build_request(call, route.model, profile, self._options)
+            body, extra = dumps(count_body(request.body)), call.config.extra_headers or {}
+            endpoint = await self._place.endpoint(counting, "count-tokens", body, extra)
+            response = await self._http.fetch(endpoint, body)
+            counted = Exchange(call, route, None).count(response)
+        if counted is not None:
+            return TokenCount(counted, estimated=False)
         return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
 
     async def models(self) -> list[ModelListing] | None:

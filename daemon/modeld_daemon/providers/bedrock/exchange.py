@@ -23,6 +23,9 @@ __all__ = ["Exchange"]
 _AFTER_DONE = 0.1
 """Seconds given to a server to end its answer after its last event, so that the connection lives."""
 
+_UNCOUNTED = (400, 403, 404, 405, 501)
+"""Statuses where an estimate will do: a model that is not counted for, or a right of its own."""
+
 # What reading a JSON value of another shape than expected can raise.
 _WRONG_SHAPE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
@@ -60,6 +63,18 @@ class Exchange:
             request_id=_request_id(response),
             phase="stream",
         )
+
+    def count(self, response: Response) -> int | None:
+        """The tokens that were counted; None where nobody counts for this model or account."""
+        if response.status in _UNCOUNTED:
+            return None
+        if response.status != 200:
+            error = read_error(response.body, response.header_dict())
+            raise self._failure(error, response.status, response)
+        try:
+            return int(loads(response.body)["inputTokens"])
+        except _WRONG_SHAPE as error:
+            raise self._garbage(error, response) from None
 
     def _plain(self, response: Response | StreamResponse, body: bytes) -> ModelOutput:
         if response.status != 200:

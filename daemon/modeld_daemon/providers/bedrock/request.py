@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -28,7 +29,7 @@ from .messages import CACHE_POINT, messages_to_wire
 from .options import Options
 from .profile import BedrockProfile
 
-__all__ = ["WireRequest", "build_request"]
+__all__ = ["WireRequest", "build_request", "count_body", "counting_model"]
 
 _INFERENCE = (
     ("max_tokens", "maxTokens"),
@@ -41,6 +42,8 @@ _NOT_HERE = (
     *("logprobs", "top_logprobs", "prompt_logprobs", "verbosity", "modalities", "reasoning_mode"),
     "fallback_models",
 )
+_CLAUDE = re.compile(r"(?:[a-z-]+\.)?(anthropic\.claude-[^/]+)")
+_COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 _ROOM = 4_096
 """Tokens of an answer beside the budget of its thoughts."""
 _LEAST_CACHED = 1_024
@@ -94,6 +97,22 @@ def build_request(call: Call, model: str, profile: BedrockProfile, options: Opti
         request.body = _merged(body, config.extra_body)
     _add_cache_points(request.body, call, profile)
     return request
+
+
+def counting_model(model: str) -> str | None:
+    """The id by which tokens are counted: that of Claude without the region of a profile. Other
+    models are not counted for.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html
+    """
+    found = _CLAUDE.fullmatch(model)
+    return found[1] if found else None
+
+
+def count_body(body: JsonObject) -> JsonObject:
+    """The body of the request that counts the tokens of this one."""
+    counted = {name: value for name, value in body.items() if name in _COUNTED}
+    return {"input": {"converse": counted}}
 
 
 def _said(config: GenerateConfig, name: str) -> bool:
