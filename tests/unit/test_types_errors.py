@@ -88,6 +88,7 @@ def test_an_error_without_message_says_what_its_class_means():
         ('{"api_key": "0123456789abcdef"}', "0123456789abcdef"),
         ("https://user:hunter2secret@host/v1", "hunter2secret"),
         ("key AIzaSyA1234567890abcdefg", "1234567890abcdefg"),
+        ("token hf_abcdefGHIJKL", "abcdefGHIJKL"),
         ("AKIAIOSFODNN7EXAMPLE is unknown", "IOSFODNN7EXAMPLE"),
         ("https://x/y?key=abcdefabcdef1234", "abcdefabcdef1234"),
     ],
@@ -104,6 +105,7 @@ def test_secrets_are_cut_out(text, secret):
         "No [bold][blue]OPENAI_API_KEY[/blue][/bold] defined in the environment.",
         "This model's maximum context is 8192 tokens: you asked for 9000.",
         "Unexpected token: '}' at line 3",
+        "Model API hg is not recognized. Known: groq, hf-inference-providers, mistral.",
         "http://127.0.0.1:8080/v1 refused the connection",
     ],
 )
