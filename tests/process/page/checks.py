@@ -1,0 +1,57 @@
+"""What the tests of the page ask of the logs that a block or a command leaves."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from modeld import get_model
+from modeld.errors import ModeldError, ModelNotFound
+from modeld.log import EvalLog
+from tests.fakes.recorded_by_model import Answers
+
+MINI, SONNET = "openai/gpt-4o-mini", "anthropic/claude-3-5-sonnet-latest"
+GEMINI, FLASH = "google/gemini-1.5-pro", "google/gemini-2.0-flash"
+MOCK = "mockllm/model"
+LOCAL = "local/smollm2-135m-instruct"
+
+
+def check_answered(log: EvalLog, answers: Answers, folder: Path) -> None:
+    """Every sample has the recorded answer of its model, and the score that one must give it."""
+    model = log.eval.model.partition("/")[2]
+    asked = len(answers.bodies(model))
+    texts = set(answers.texts(model))
+    assert (log.status, asked, len(texts)) == ("success", 25, 1), log.error
+    (text,) = texts
+    assert {sample.output.completion for sample in log.samples} == {text}
+    rows = [json.loads(line) for line in (folder / "arc.jsonl").read_text().splitlines()]
+    right = {
+        row["id"]: any(
+            target.casefold() in text.casefold()
+            for target in ([row["target"]] if isinstance(row["target"], str) else row["target"])
+        )
+        for row in rows
+    }
+    scores = {sample.id: sample.scores["includes"].value for sample in log.samples}
+    assert scores == {id: "C" if one else "I" for id, one in right.items()}
+    metric = log.results.scores[0].metrics["accuracy"]
+    assert metric.value == pytest.approx(sum(right.values()) / len(right))
+
+
+def calls_by_role(log: EvalLog) -> Counter[tuple[str, str | None]]:
+    """How many calls each model had, and as what."""
+    return Counter((e.model, e.role) for s in log.samples for e in s.events if e.event == "model")
+
+
+def has_provider(name: str) -> bool:
+    """Whether the daemon knows a provider."""
+    try:
+        get_model(f"{name}/any", memoize=False)
+    except ModelNotFound as error:
+        return f"Model API {name} " not in str(error)
+    except ModeldError:  # it is known, and lacks a package, weights or a key
+        pass
+    return True
