@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from modeld import GenerateConfig, ModelOutput, ModelUsage, Task
-from modeld.cli import eval_board
+from modeld.cli import eval_board, tables
 from modeld.cli.role_option import model_role
 from modeld.daemon import LaneLimits
 from modeld.evals.display import PlainLines
+from modeld.evals.log import EvalLog, EvalMetric, EvalResults, EvalScore, EvalSpec
 from modeld.evals.progress import Board, TaskProgress
 from modeld.evals.transcript import Transcript
 from modeld.types import ChatMessageUser, GenerateInput, ModelConfig
@@ -57,18 +58,28 @@ def test_a_terminal_shows_tasks_and_lanes(monkeypatch):
     running.began -= 20
     drawing = eval_board._Drawing(Board([running]))
     out = io.StringIO()
-    Console(file=out, width=160).print(drawing.drawn())
-    text = out.getvalue()
-    for said in (
-        "40/100, 60 run, 2 errors",
-        "12k in",
-        "42 (7 cached)",
-        " 5 ",
-        "30 s",
-        "3 of 16",
-        "70 queued, paused for 4 s (429)",
-    ):
-        assert said in text
+    Console(file=out, width=80).print(drawing.drawn())
+    name, *numbers, lane = out.getvalue().splitlines()
+    assert name == "arc (openai/gpt), 30 s left"
+    said = "40/100, 60 running, 2 errors, 12k + 0 tokens, 42 calls (7 cached), 5 retries"
+    assert " ".join(" ".join(numbers).split()).endswith(said)
+    assert lane == "lane openai/gpt@1a: 3 of 16 in use, 70 queued, paused for 4 s (429)"
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_terminal_shows_all_of_a_summary(columns, monkeypatch, capsys):
+    spec = EvalSpec(task="arc", model="local/smollm2-135m-instruct")
+    path = "/logs/2026-11-28T19-26-29-00-00_arc_b40a8d6a5c8f0de3f5f47d.json"
+    log = EvalLog(status="success", eval=spec, _location=path)
+    metrics = {name: EvalMetric(name, 0.5) for name in ("accuracy", "stderr")}
+    log.results = EvalResults(10, 9, [EvalScore(name, name, metrics=metrics) for name in "ab"])
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(tables, "is_terminal", lambda stream: True)
+    eval_board.print_summary([log])
+    shown = capsys.readouterr().out
+    assert path in shown
+    assert "a accuracy 0.500, stderr 0.500; b accuracy 0.500, stderr 0.500" in shown
+    assert all(len(line) <= columns for line in shown.splitlines())
 
 
 def test_a_pipe_gets_lines_of_what_has_changed():

@@ -22,9 +22,10 @@ from ..lanes import LaneLimits, limits
 from ..types import JsonObject
 from .quantities import count, duration
 from .render import is_terminal, printable
-from .tables import print_table
+from .tables import fits_terminal, print_table
 
 _LANE_SECONDS = 1.0
+_BAR_COLUMNS = 20
 
 
 @contextmanager
@@ -53,12 +54,10 @@ class _Drawing:
     def drawn(self) -> Group:
         """Tasks, and below them the lanes of their models."""
         tasks = list(self._board.tasks)
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("task", "model", "", "samples", "tokens", "calls", "retries", "left"):
-            table.add_column(heading, no_wrap=True)
-        for task in tasks:
-            table.add_row(*_cells(task))
-        return Group(table, *(Text(_lane_line(lane), style="dim") for lane in self._used(tasks)))
+        going_on = any(task.ended is None for task in tasks)
+        used = self._used(tasks) if going_on else []
+        lanes = (Text(_lane_line(lane), style="dim") for lane in used)
+        return Group(*(part for task in tasks for part in _task_lines(task)), *lanes)
 
     def _used(self, tasks: Sequence[TaskProgress]) -> list[LaneLimits]:
         if time.monotonic() - self._asked > _LANE_SECONDS:
@@ -71,35 +70,46 @@ class _Drawing:
         return [lane for lane in self._lanes if lane.model in models or lane.in_use or lane.queued]
 
 
-def _cells(task: TaskProgress) -> list[Text | ProgressBar]:
-    left = task.seconds_left
-    ending = f"{task.status} {duration(task.seconds)}"
-    errors = f", {task.errors} errors" if task.errors else ""
-    cached = f" ({task.cached} cached)" if task.cached else ""
-    return [
-        Text(printable(task.task)),
-        Text(printable(task.model)),
-        ProgressBar(total=max(1, task.total), completed=task.done, width=20),
-        Text(f"{task.done}/{task.total}, {task.running} run{errors}"),
-        Text(f"{count(task.input_tokens)} in, {count(task.output_tokens)} out"),
-        Text(f"{task.calls}{cached}"),
-        Text(str(task.retries)),
-        Text(ending if task.ended else "" if left is None else duration(left)),
-    ]
+def _task_lines(task: TaskProgress) -> tuple[Text, Table]:
+    """Two lines that a terminal of 80 columns has room for."""
+    left = "" if task.seconds_left is None else f", {duration(task.seconds_left)} left"
+    state = f", {task.status} after {duration(task.seconds)}" if task.ended else left
+    name = Text(printable(f"{task.task} ({task.model})"), style="bold")
+    parts = [f"{task.done}/{task.total}"]
+    parts += [f"{task.running} running"] if task.running else []
+    parts += [f"{task.errors} errors"] if task.errors else []
+    parts += [f"{count(task.input_tokens)} + {count(task.output_tokens)} tokens"]
+    parts += [f"{task.calls} calls" + (f" ({task.cached} cached)" if task.cached else "")]
+    parts += [f"{task.retries} retries"] if task.retries else []
+    line = Table.grid(padding=(0, 1))
+    line.add_row(
+        ProgressBar(total=max(1, task.total), completed=task.done, width=_BAR_COLUMNS),
+        Text(", ".join(parts)),
+    )
+    return Text.assemble(name, state), line
 
 
 def _lane_line(lane: LaneLimits) -> str:
-    limit = str(lane.limit) if lane.limit else "no limit"
-    text = f"lane {lane.id}: {lane.in_use} of {limit} in use, {lane.queued} queued"
+    limit = f"of {lane.limit} in use" if lane.limit else "in use, no limit"
+    text = f"lane {lane.id}: {lane.in_use} {limit}, {lane.queued} queued"
     if lane.paused_seconds:
         text += f", paused for {lane.paused_seconds:.0f} s ({lane.pause_reason})"
     return text
 
 
 def print_summary(logs: Sequence[EvalLog]) -> None:
-    """A row per log, and the errors of those that have one."""
+    """A row per log, or some lines where the terminal is too narrow; the errors of those that
+    have one.
+    """
     headings = ("task", "model", "status", "samples", "scores", "tokens", "log")
-    print_table(headings, [_row(log) for log in logs])
+    rows = [_row(log) for log in logs]
+    if fits_terminal(headings, rows):
+        print_table(headings, rows)
+    else:  # a path must be there in full, to be copied
+        for task, model, status, samples, scores, tokens, path in rows:
+            done = f", {samples} samples" if samples else ""
+            print(printable(f"{task} ({model}): {status}{done}, {tokens} tokens"))
+            print(printable("".join(f"  {part}\n" for part in (scores, path) if part)), end="")
     for log in logs:
         if log.error is not None:
             print(f"error: {log.eval.task}: {printable(log.error.message)}", file=sys.stderr)
@@ -108,11 +118,11 @@ def print_summary(logs: Sequence[EvalLog]) -> None:
 def _row(log: EvalLog) -> list[str]:
     results = log.results
     scores = [] if results is None else results.scores
-    metrics = [
-        f"{score.name}{f'/{score.reducer}' if score.reducer else ''} {name} {metric.value:.3f}"
-        for score in scores
-        for name, metric in score.metrics.items()
-    ]
+    parts = []
+    for score in scores:
+        name = f"{score.name}{f'/{score.reducer}' if score.reducer else ''}"
+        metrics = [f"{metric} {value.value:.3f}" for metric, value in score.metrics.items()]
+        parts.append(f"{name} {', '.join(metrics)}")
     done = "" if results is None else f"{results.completed_samples}/{results.total_samples}"
     tokens = sum(usage.total_tokens for usage in log.stats.model_usage.values())
     return [
@@ -120,13 +130,14 @@ def _row(log: EvalLog) -> list[str]:
         log.eval.model,
         log.status,
         done,
-        ", ".join(metrics),
+        "; ".join(parts),
         count(tokens),
-        _short(log.location),
+        short_path(log.location),
     ]
 
 
-def _short(location: str) -> str:
+def short_path(location: str) -> str:
+    """A path as it is shortest to type."""
     path = Path(location)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..evals.progress import Board
 from ..evals.resolve import NOT_GIVEN
 from ..evals.run import run_evals
 from .command import Command, json_option, print_json
-from .eval_board import board_shown, logs_as_json, print_summary
+from .eval_board import board_shown, logs_as_json, print_summary, short_path
 from .eval_options import eval_options
 from .options import ModelChoice
 
@@ -171,6 +172,9 @@ def _run(
             logs = run_blocking(lambda: run(board))
     except KeyboardInterrupt:
         _print(board.logs, as_json)
+        for log in board.logs:
+            if log.status != "success":
+                print(f"To go on: modeld eval-retry {short_path(log.location)}", file=sys.stderr)
         raise
     _print(logs, as_json)
     return logs

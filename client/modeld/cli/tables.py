@@ -14,6 +14,9 @@ from rich.text import Text
 
 from .render import is_terminal, printable
 
+_UNBOUNDED = 100_000
+"""Columns of a terminal on which every table fits."""
+
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under headings. The first column is never shortened."""
@@ -24,6 +27,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in (headings, *rows):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join(cells).rstrip())
+
+
+def fits_terminal(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a table can be printed without shortening or wrapping anything; a pipe has no width."""
+    if not is_terminal(sys.stdout):
+        return True
+    wanted = Console(width=_UNBOUNDED).measure(_drawn(headings, rows)).maximum
+    return wanted <= Console().width
 
 
 class LiveTable:
