@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def check_answered(log: EvalLog, answers: Answers, folder: Path) -> None:
     assert scores == {id: "C" if one else "I" for id, one in right.items()}
     metric = log.results.scores[0].metrics["accuracy"]
     assert metric.value == pytest.approx(sum(right.values()) / len(right))
+
+
+def check_closed(answers: Answers, before: int) -> None:
+    """The connections that were opened are closed without anybody's waiting for it."""
+    deadline = time.monotonic() + 10
+    while answers.connections() > before:
+        assert time.monotonic() < deadline, answers.connections()
+        time.sleep(0.02)
 
 
 def calls_by_role(log: EvalLog) -> Counter[tuple[str, str | None]]:

@@ -6,7 +6,6 @@ import ast
 import asyncio
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from .checks import (
     SONNET,
     calls_by_role,
     check_answered,
+    check_closed,
     has_provider,
 )
 from .page import covers, meant
@@ -220,26 +220,16 @@ def test_an_async_block_closes_the_client(logs, answers, folder, monkeypatch):
     check_closed(answers, before)
 
 
-def check_closed(answers, before: int) -> None:
-    """The connections that were opened are closed without anybody's waiting for it."""
-    deadline = time.monotonic() + 10
-    while answers.connections() > before:
-        assert time.monotonic() < deadline, answers.connections()
-        time.sleep(0.02)
-
-
 def test_an_async_block_of_a_plain_script(logs, answers, folder):
-    """As a script, where no notebook has patched the loop."""
-    script = (
-        "import asyncio\nfrom modeld import eval, get_model\nfrom arc import arc as mytask\n"
-        f"async def main():\n    {ASYNC_WITH.strip().replace(chr(10), chr(10) + '    ')}\n"
-        "asyncio.run(main())\n"
-    )
+    """As a script, where no notebook has patched the loop. Without -P, Python itself would take
+    math.py for its own module.
+    """
+    body = ASYNC_WITH.strip().replace("\n", "\n    ").replace("mytask()", '"arc.py"')
+    script = "import asyncio\nfrom modeld import eval, get_model\n"
+    script += f"async def main():\n    {body}\nasyncio.run(main())\n"
     (folder / "script.py").write_text(script)
-    (folder / "math.py").unlink()  # Python itself would take it for its own
-    done = subprocess.run(
-        [sys.executable, "script.py"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-P", "script.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     (log,) = logs()
     check_answered(log, answers, folder)
