@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import ModeldError
-from ..evals.display import PlainLines
+from ..evals.display import PlainLines, counted
 from ..evals.log import EvalLog
 from ..evals.progress import Board, TaskProgress
 from ..lanes import LaneLimits, limits
@@ -77,10 +77,10 @@ def _task_lines(task: TaskProgress) -> tuple[Text, Table]:
     name = Text(printable(f"{task.task} ({task.model})"), style="bold")
     parts = [f"{task.done}/{task.total}"]
     parts += [f"{task.running} running"] if task.running else []
-    parts += [f"{task.errors} errors"] if task.errors else []
+    parts += [counted(task.errors, "error")] if task.errors else []
     parts += [f"{count(task.input_tokens)} + {count(task.output_tokens)} tokens"]
-    parts += [f"{task.calls} calls" + (f" ({task.cached} cached)" if task.cached else "")]
-    parts += [f"{task.retries} retries"] if task.retries else []
+    parts += [counted(task.calls, "call") + (f" ({task.cached} cached)" if task.cached else "")]
+    parts += [counted(task.retries, "retry", "retries")] if task.retries else []
     line = Table.grid(padding=(0, 1))
     line.add_row(
         ProgressBar(total=max(1, task.total), completed=task.done, width=_BAR_COLUMNS),
@@ -117,7 +117,7 @@ def print_summary(logs: Sequence[EvalLog]) -> None:
 
 def _row(log: EvalLog) -> list[str]:
     results = log.results
-    scores = [] if results is None else results.scores
+    scores = [] if results is None or not results.completed_samples else results.scores
     parts = []
     for score in scores:
         name = f"{score.name}{f'/{score.reducer}' if score.reducer else ''}"

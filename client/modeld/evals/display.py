@@ -75,14 +75,19 @@ def progress_line(task: TaskProgress) -> str:
         f"{task.task} ({task.model}): {task.done}/{task.total} samples",
         f"{task.input_tokens + task.output_tokens} tokens",
     ]
-    parts += [f"{task.errors} errors"] if task.errors else []
-    parts += [f"{task.retries} retries"] if task.retries else []
+    parts += [counted(task.errors, "error")] if task.errors else []
+    parts += [counted(task.retries, "retry", "retries")] if task.retries else []
     parts += [f"{task.cached} from the cache"] if task.cached else []
     if task.ended is not None:
         parts += [task.score] if task.score else []
         return ", ".join([*parts, f"{task.status} after {task.seconds:.1f} s"])
     left = task.seconds_left
     return ", ".join(parts + ([] if left is None else [f"about {left:.0f} s left"]))
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many of something, in words."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
