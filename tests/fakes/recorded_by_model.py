@@ -7,10 +7,11 @@ streamed as asked, whose model's name begins most like the one that is asked for
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 from urllib.parse import unquote
@@ -98,6 +99,8 @@ class Answers:
 
     replay: Any
     corpus: Any
+    connections: set[asyncio.Task[None]] = field(default_factory=set)
+    """Those over which something was asked, each served by a task."""
 
     def url(self, place: str, *features: str) -> str:
         """The base URL of a provider; its answers have all of the recordings' features."""
@@ -139,11 +142,12 @@ class Answers:
         asked = [r["time"] for r in self.requests if model_of(r["path"], r["body"]) == model]
         return max(sum(end - seconds < begun <= end for begun in asked) for end in asked)
 
-    def connections(self) -> int:
-        """Connections that are open."""
-        return len(self.replay._server._tasks)
+    def connected(self) -> int:
+        """How many of the connections are open."""
+        return sum(not task.done() for task in self.connections)
 
     def forget(self) -> None:
+        self.connections.clear()
         self.replay.reset()
 
 
@@ -156,6 +160,7 @@ def answering() -> Iterator[Answers]:
         def find(self, method: str, path: str, body: Any) -> tuple[str, int] | None:
             place, *features = path.split("/")[1].split("+")
             model = model_of(path, body)
+            answers.connections.add(asyncio.current_task())
             fitting = [
                 (_likeness(model, exchange["request"], set(case["features"]) - set(features)), at)
                 for case in self.of(place, {"text", *features})
@@ -175,7 +180,8 @@ def answering() -> Iterator[Answers]:
     folders = {folder for folders in FOLDERS.values() for folder in folders}
     corpus = ByModel([recordings_folder() / folder for folder in sorted(folders)])
     with replay.ThreadedReplayServer(corpus) as server:
-        yield Answers(server, corpus)
+        answers = Answers(server, corpus)
+        yield answers
 
 
 if __name__ == "__main__":  # what would be answered: place, operation's path, model

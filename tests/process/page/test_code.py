@@ -212,12 +212,11 @@ def test_an_async_block_closes_the_client(logs, answers, folder, monkeypatch):
     block = meant(test_an_async_block_closes_the_client.lines, ASYNC_WITH)
     monkeypatch.syspath_prepend(str(folder))
     task = run("from arc import arc")["arc"]
-    before = answers.connections()
     asyncio.run(run_async(block, get_model=get_model, eval=modeld.eval, mytask=task))
     (log,) = logs()
     assert log.eval.model == "openai/gpt-4o"
     check_answered(log, answers, folder)
-    check_closed(answers, before)
+    check_closed(answers)
 
 
 def test_an_async_block_of_a_plain_script(logs, answers, folder):
@@ -256,12 +255,11 @@ def test_a_plain_block_closes_the_client_of_any_provider(model, logs, answers, f
     def mytask() -> Task:
         return Task([Sample("Say hello")], config=GenerateConfig(max_tokens=8))
 
-    before = answers.connections()
     run(block, get_model=get_model, eval=modeld.eval, mytask=mytask)
     (log,) = logs()
     assert (log.eval.model, log.status) == (model, "success"), log.error
     assert log.samples[0].output.completion
-    check_closed(answers, before)
+    check_closed(answers)
 
 
 @covers("""
