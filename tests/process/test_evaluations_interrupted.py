@@ -97,16 +97,14 @@ def interrupt(
     """Interrupts as soon as so many samples are finished; the log's path, and their outputs."""
     Path("hold").touch()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
     lines = b""
     try:
         while lines.count(b"\n") < finished:
-            assert time.monotonic() < deadline
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
             lines = b"".join(part.read_bytes() for part in Path("logs").glob(".*.part"))
         process.send_signal(how)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     finally:
         process.kill()
     Path("hold").unlink()
@@ -188,7 +186,7 @@ def test_what_is_taken_up_again_ends_as_if_nothing_had_been(folder, full_numbers
     assert whole["eval"]["task_id"] != log["eval"]["task_id"]
 
 
-@pytest.mark.soak(timeout=600, short=90)
+@pytest.mark.soak(timeout=1200, short=90)
 @pytest.mark.parametrize(
     "begin, how",
     [(by_command, signal.SIGINT), (by_python, signal.SIGKILL)],

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from modeld import get_model
-from modeld.errors import ModeldError, ModelNotFound
 from modeld.log import EvalLog
 from tests.fakes.recorded_by_model import Answers
 
@@ -53,14 +51,3 @@ def check_closed(answers: Answers) -> None:
 def calls_by_role(log: EvalLog) -> Counter[tuple[str, str | None]]:
     """How many calls each model had, and as what."""
     return Counter((e.model, e.role) for s in log.samples for e in s.events if e.event == "model")
-
-
-def has_provider(name: str) -> bool:
-    """Whether the daemon knows a provider."""
-    try:
-        get_model(f"{name}/any", memoize=False)
-    except ModelNotFound as error:
-        return f"Model API {name} " not in str(error)
-    except ModeldError:  # it is known, and lacks a package, weights or a key
-        pass
-    return True

@@ -124,3 +124,12 @@ def logs(folder: Path) -> Callable[..., list[EvalLog]]:
         return sorted(found, key=lambda log: Path(log.location).stat().st_mtime_ns)
 
     return logs
+
+
+@pytest.fixture(scope="package")
+def hub_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small model of transformers, made on the spot, that says "One two"."""
+    why = "the provider hf is not there, or its packages are not installed"
+    made = pytest.importorskip("tests.fakes.tiny_models", reason=why)
+    folder = tmp_path_factory.mktemp("hub")
+    return f"hf/{made.scripted(folder, {'<|assistant|>': ['One ', 'two']})}"
