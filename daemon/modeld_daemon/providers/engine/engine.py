@@ -159,6 +159,13 @@ class Engine:
                 return self._outcome(reply)
         raise AssertionError
 
+    async def ready(self, on_wait: OnWait | None = None) -> EngineProcess:
+        """The process, once it has loaded; `opened` is then what it said of itself.
+
+        For programs whose calls do not go through here, since what they opened answers by itself.
+        """
+        return await self._running(on_wait)
+
     def stop(self) -> None:
         """Ends the process; a later call starts another."""
         if self._start is not None:
