@@ -78,9 +78,7 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def serve(
-    handlers: Mapping[str, Handler], at_end: Callable[[], None] | None = None
-) -> NoReturn:
+def serve(handlers: Mapping[str, Handler], at_end: Callable[[], None] | None = None) -> NoReturn:
     """Serves the daemon at the other end of file descriptor 0 until it is gone.
 
     Args:
