@@ -19,7 +19,6 @@ from modeld.types import ModelOutput
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Provider, Row, Sink, TokenCount
-from ...core.prepare import cut
 from ..engine.engine import OnWait
 from ..http.jsontext import dumps
 from ..openai.adapter import OpenAI
@@ -78,16 +77,13 @@ class Served:
             raise EngineError("The provider is closed.", provider=self._row.name)
         async with self._server(route.model, _reporter(sink)) as (running, spoken):
             try:
-                output = await spoken.openai.generate(call, route, sink)
+                return await spoken.openai.generate(call, route, sink)
             except ModeldError as error:
-                error.cut(running.key)
                 broken = isinstance(error, _BROKEN) and error.status is None
                 death = await running.death() if broken else None
                 if death is not None:
                     raise death from None
                 raise
-            cut(output, running.key)
-            return output
 
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:  # noqa: ARG002
         """An estimate: no server is started to count."""
@@ -139,7 +135,7 @@ class Served:
         response = await prepared.http.fetch(endpoint, body)
         if response.status == 200:
             return
-        said = read_error(response.body).message.replace(spoken.key, "…")
+        said = read_error(response.body).message
         if _THERE in said:  # by another client of the same server
             return
         kind = ModelNotFound if response.status in (400, 404) else ProviderError

@@ -141,11 +141,11 @@ class Keeper:
                     break
                 return
             if time.monotonic() > deadline:
-                self._cause = f"was not healthy within {seconds:g} s"
                 break
-        lines = list(self._lines)
+        late = f"was not healthy within {seconds:g} s"
+        failure = CallFailed("engine", self._cause or late, {"lines": list(self._lines)})
         self.end()
-        raise CallFailed("engine", self._cause, {"lines": lines})
+        raise failure
 
 
 def _free_port() -> int:
