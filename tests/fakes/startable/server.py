@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 VLLM = "sglang" not in __spec__.name  # type: ignore[union-attr]
 
@@ -78,24 +79,28 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/health":
             late = OPTIONS.model == "late" and time.monotonic() - STARTED < 2
-            return self.answer(503 if late or OPTIONS.model == "never" else 200, {})
-        if self.allowed():
+            self.answer(503 if late or OPTIONS.model == "never" else 200, {})
+        elif self.allowed():
             names = [OPTIONS.model, *ADAPTERS]
             self.answer(200, {"object": "list", "data": [{"id": name} for name in names]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if not self.allowed():
-            return
-        if self.path == "/v1/load_lora_adapter":
-            if not OPTIONS.enable_lora or not os.environ["VLLM_ALLOW_RUNTIME_LORA_UPDATING"]:
-                return self.answer(404, {"detail": "Not Found"})
-            if body["lora_path"] == "missing":
-                return self.answer(404, {"error": {"message": "No adapter found for missing"}})
-            ADAPTERS[body["lora_name"]] = body["lora_path"]
-            return self.answer(200, {})
+        if self.allowed():
+            load = self.path == "/v1/load_lora_adapter"
+            self.answer(*(self.load(body) if load else self.complete(body)))
+
+    def load(self, body: "dict[str, str]") -> "tuple[int, dict[str, object]]":
+        if not OPTIONS.enable_lora or not os.environ["VLLM_ALLOW_RUNTIME_LORA_UPDATING"]:
+            return 404, {"detail": "Not Found"}
+        if body["lora_path"] == "missing":
+            return 404, {"error": {"message": "No adapter found for missing"}}
+        ADAPTERS[body["lora_name"]] = body["lora_path"]
+        return 200, {}
+
+    def complete(self, body: "dict[str, Any]") -> "tuple[int, dict[str, object] | str]":
         if body["model"] not in (OPTIONS.model, *ADAPTERS):
-            return self.answer(404, {"error": {"message": f"The model {body['model']} is unknown"}})
+            return 404, {"error": {"message": f"The model {body['model']} is unknown"}}
         text = said(body["messages"][-1]["content"])
         if body["model"] in ADAPTERS:
             text += f" through {ADAPTERS[body['model']]}"
@@ -104,9 +109,9 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"id": "1", "model": body["model"], "usage": usage}
         if not body.get("stream"):
             message = {"role": "assistant", "content": text}
-            return self.answer(200, {**answer, "choices": [{**choice, "message": message}]})
+            return 200, {**answer, "choices": [{**choice, "message": message}]}
         chunk = {**answer, "choices": [{**choice, "delta": {"content": text}}]}
-        self.answer(200, f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n")
+        return 200, f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n"
 
     def allowed(self) -> bool:
         if self.headers.get("Authorization") == f"Bearer {KEY}":
