@@ -79,11 +79,15 @@ def _seconds(value: object) -> tuple[str, object]:
     return "a number of seconds, 0 or more", value
 
 
+def _some_seconds(value: object) -> tuple[str, object]:
+    return ("a number of seconds above 0", value) if value == 0 else _seconds(value)
+
+
 _READ = {
     "start": _switch,
     "python": _path,
     "arguments": _texts,
     "environment": _variables,
     "idle_timeout": _seconds,
-    "start_timeout": _seconds,
+    "start_timeout": _some_seconds,
 }

@@ -167,7 +167,7 @@ def test_adapters_share_the_server_of_their_model(configure):
 
 
 def test_who_waits_for_a_start_is_told_and_the_answer_is_streamed(configure):
-    configure()
+    home = configure()
     told = """
         import json
         from modeld import get_model
@@ -178,6 +178,8 @@ def test_who_waits_for_a_start_is_told_and_the_answer_is_streamed(configure):
         for waiting in (one, two):
             events = json.loads(waiting.hear(30))
             assert events[:2] == [["queued", "loading"], ["text", "late heard hello"]]
+    (engine,) = status(home)["engines"]
+    assert engine["starts"] == 1
 
 
 def test_the_models_of_a_provider_are_those_that_are_served(configure):
@@ -277,6 +279,22 @@ def test_a_crash_in_a_call_is_told_and_the_next_call_starts_it_again(configure, 
     assert first["pid"] != second["pid"]
     assert first["key"] != second["key"]
     until(lambda: gone(first["worker"]))
+
+
+def test_a_crash_in_a_stream_comes_after_what_was_said(configure):
+    configure()
+    told = """
+        from modeld import get_model
+        from modeld.errors import EngineError
+        try:
+            for event in get_model("vllm/m").stream_sync("half"):
+                if event.type == "text":
+                    print(event.text, flush=True)
+        except EngineError as error:
+            print("was killed by SIGKILL" in error.message, "CUDA error" in error.message)
+    """
+    with program(told) as lines:
+        assert lines == ["half of", "True True"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -101,6 +101,8 @@ class Handler(BaseHTTPRequestHandler):
     def complete(self, body: "dict[str, Any]") -> "tuple[int, dict[str, object] | str]":
         if body["model"] not in (OPTIONS.model, *ADAPTERS):
             return 404, {"error": {"message": f"The model {body['model']} is unknown"}}
+        if body["messages"][-1]["content"] == "half":
+            self.break_off()
         text = said(body["messages"][-1]["content"])
         if body["model"] in ADAPTERS:
             text += f" through {ADAPTERS[body['model']]}"
@@ -118,6 +120,17 @@ class Handler(BaseHTTPRequestHandler):
             return True
         self.answer(401, {"error": {"message": "Unauthorized"}})
         return False
+
+    def break_off(self) -> None:
+        """Half a stream, and the server's end."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        choice = {"index": 0, "delta": {"content": "half of"}, "finish_reason": None}
+        self.wfile.write(f"data: {json.dumps({'id': '1', 'choices': [choice]})}\n\n".encode())
+        time.sleep(0.5)
+        said("die")
 
     def answer(self, status: int, body: "dict[str, object] | str") -> None:
         data = (body if isinstance(body, str) else json.dumps(body)).encode()

@@ -24,7 +24,7 @@ from ..http.jsontext import dumps
 from ..openai.adapter import OpenAI
 from ..openai_chat.errors import read_error
 from .dialect import of_client
-from .programs import split_args, split_model
+from .programs import ServerArgs, split_args, split_model
 from .servers import Running, Servers, program_of
 
 __all__ = ["Served", "build"]
@@ -45,6 +45,7 @@ class _Spoken:
     """The client of one server, as long as that server lives."""
 
     key: str
+    """The server's, which is another after each start."""
     openai: OpenAI
     adapters: set[str] = field(default_factory=set)
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -68,7 +69,7 @@ class Served:
         self._program = program_of(row)
         self._args, self._rest = split_args(self._program, connection.args)
         self._servers = servers
-        self._spoken: dict[str, _Spoken] = {}
+        self._spoken: dict[tuple[str, ServerArgs], _Spoken] = {}
         self._closed = False
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
@@ -108,21 +109,25 @@ class Served:
         if adapter is None and not self._servers.has(self._row, base, args):
             args = self._args
         async with self._servers.use(self._row, base, args, on_wait, self) as running:
-            spoken = self._spoken.get(running.url)
-            if spoken is None or spoken.key != running.key:
-                if spoken is not None:
-                    await spoken.openai.aclose()
-                # No environment: the way to this machine leads through no proxy.
-                connection = Connection(running.url, running.key, self._rest)
-                spoken = self._spoken[running.url] = _Spoken(
-                    running.key, OpenAI(self._client_row, connection)
-                )
+            spoken = await self._client(base, args, running)
             if adapter is not None:
                 async with spoken.loading:
                     if model not in spoken.adapters:
                         await self._load(spoken, model, adapter)
                         spoken.adapters.add(model)
             yield running, spoken
+
+    async def _client(self, model: str, args: ServerArgs, running: Running) -> _Spoken:
+        known = self._spoken.get((model, args))
+        if known is not None and known.key == running.key:
+            return known
+        # No environment: the way to this machine leads through no proxy.
+        connection = Connection(running.url, running.key, self._rest)
+        spoken = _Spoken(running.key, OpenAI(self._client_row, connection))
+        self._spoken[model, args] = spoken
+        if known is not None:
+            await known.openai.aclose()
+        return spoken
 
     async def _load(self, spoken: _Spoken, model: str, adapter: str) -> None:
         """Has the server load an adapter, under the name by which it is asked for.

@@ -40,7 +40,7 @@ _LOOK_SECONDS = 0.2
 _HEALTH_TIMEOUT = 10.0
 _PATIENCE = 5.0
 """Seconds that the server has to end by itself."""
-_LAST_WORDS = 1.0
+_LAST_WORDS = 0.3
 """Seconds in which the rest of its output is read after its end."""
 
 
@@ -183,8 +183,8 @@ def _listens(port: int) -> bool:
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     except OSError:
         return True
-    users = [words[7] for line in lines if (words := line.split())[1] == where and words[3] == "0A"]
-    return users == [str(os.getuid())] if users else False
+    users = {words[7] for line in lines if (words := line.split())[1] == where and words[3] == "0A"}
+    return users == {str(os.getuid())}
 
 
 def _describe(code: int) -> str:

@@ -33,7 +33,7 @@ _STOP_SECONDS = 9.0
 """The keeper gives the server a little less."""
 _SLACK_SECONDS = 60.0
 """What a keeper gets beyond the server's time to start, which it watches itself."""
-_DEATH_SECONDS = 3.0
+_DEATH_SECONDS = 5.0
 """From a broken connection until it is known that the server is dead."""
 _SHOWN = 2000
 """Characters of a log's end in an error."""

@@ -14,6 +14,8 @@ __all__ = ["adopt_orphans", "end_all"]
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PAUSE = 0.02
+_ORPHAN_SECONDS = 0.5
+"""What the others have once the leader, which cares for them, has ended."""
 _LAST_SECONDS = 2.0
 
 
@@ -30,11 +32,14 @@ def end_all(leader: int, patience: float) -> None:
 
     Args:
         leader: The program's process, which leads a group of its own.
-        patience: Seconds from being asked until they are killed.
+        patience: Seconds that the leader has from being asked until it is killed.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGTERM)
     deadline = time.monotonic() + patience
+    while leader in _living(leader) and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+    deadline = time.monotonic() + _ORPHAN_SECONDS
     while _living(leader) and time.monotonic() < deadline:
         time.sleep(_PAUSE)
     deadline = time.monotonic() + _LAST_SECONDS
