@@ -172,12 +172,18 @@ def test_who_waits_for_a_start_is_told_and_the_answer_is_streamed(configure):
         import json
         from modeld import get_model
         events = list(get_model("vllm/late").stream_sync("hello"))
-        print(json.dumps([[e.type, getattr(e, "reason", getattr(e, "text", ""))] for e in events]))
+        print(json.dumps([e.progress for e in events if e.type == "queued" and e.reason == "loading"]))
+        print(json.dumps([e.text for e in events if e.type == "text"]))
     """
     with Program(told) as one, Program(told) as two:
         for waiting in (one, two):
-            events = json.loads(waiting.hear(30))
-            assert events[:2] == [["queued", "loading"], ["text", "late heard hello"]]
+            loading = json.loads(waiting.hear(30))
+            assert loading[0] is None
+            assert loading[1:] == sorted(loading[1:])
+            assert loading[-1] == 1.0
+            assert json.loads(waiting.hear()) == ["late heard hello"]
+    assert "100% Completed" in logs(home)
+    assert "50% Completed" not in logs(home)
     (engine,) = status(home)["engines"]
     assert engine["starts"] == 1
 

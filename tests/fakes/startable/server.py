@@ -150,6 +150,11 @@ def main() -> None:
     if OPTIONS.model == "broken":
         print("ValueError: No available memory for the cache blocks.", flush=True)
         sys.exit(1)
+    if OPTIONS.model == "late":
+        for done, end in ((0, "\r"), (50, "\r"), (100, "\r\n")):
+            bar = f"Loading safetensors checkpoint shards: {done:3}% Completed | {done // 50}/2"
+            print(bar, end=end, flush=True)
+            time.sleep(0.1)
     ThreadingHTTPServer((OPTIONS.host, OPTIONS.port), Handler).serve_forever()
 
 

@@ -51,7 +51,7 @@ class EnginePool:
         self._freed = anyio.Event()
         self._closed = False
 
-    def __contains__(self, key: K) -> bool:
+    def __contains__(self, key: Hashable) -> bool:
         return key in self._engines
 
     @asynccontextmanager

@@ -19,6 +19,7 @@ from modeld.types import ModelOutput
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Provider, Row, Sink, TokenCount
+from ..engine.choices import queue_reporter
 from ..engine.engine import OnWait
 from ..http.jsontext import dumps
 from ..openai.adapter import OpenAI
@@ -76,7 +77,7 @@ class Served:
         """Makes one answer; the first call of all starts the server."""
         if self._closed:
             raise EngineError("The provider is closed.", provider=self._row.name)
-        async with self._server(route.model, _reporter(sink)) as (running, spoken):
+        async with self._server(route.model, queue_reporter(sink)) as (running, spoken):
             try:
                 return await spoken.openai.generate(call, route, sink)
             except ModeldError as error:
@@ -150,11 +151,3 @@ class Served:
             model=f"{self._row.name}/{model}",
             status=response.status,
         )
-
-
-def _reporter(sink: Sink | None) -> OnWait:
-    def on_wait(reason: str, position: int | None) -> None:
-        if sink is not None:
-            sink.queued(reason, position)
-
-    return on_wait

@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -40,6 +41,10 @@ _LOOK_SECONDS = 0.2
 _HEALTH_TIMEOUT = 10.0
 _PATIENCE = 5.0
 """Seconds that the server has to end by itself."""
+_ENDS = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")
+"""Ends of lines, and of what is drawn over."""
+_SHARDS = re.compile(r"checkpoint shards:\s+(\d+)%")
+"""How far vLLM and SGLang say that they are with the weights."""
 _LAST_WORDS = 0.3
 """Seconds in which the rest of its output is read after its end."""
 
@@ -56,13 +61,13 @@ class Keeper:
         self._cause = ""
         self._lines: deque[str] = deque(maxlen=20)
 
-    def load(self, body: JsonObject, job: Job) -> JsonObject:  # noqa: ARG002  # a handler
+    def load(self, body: JsonObject, job: Job) -> JsonObject:
         """Starts the server and waits until it is healthy; gives its URL and its key.
 
         Args:
             body: `command`, `environment`, `log`, `key_variable` and `seconds`; `own` says that the
                 command runs on this interpreter.
-            job: Not used.
+            job: Hears how far the load is, where the server says it.
         """
         key = secrets.token_urlsafe(32)
         port = _free_port()
@@ -77,7 +82,8 @@ class Keeper:
         else:
             options = log.beside(".options", json.dumps({"api-key": key}))  # JSON is YAML too
             command += ["--config", str(options)]
-        threading.Thread(target=self._run, args=(command, environment, log), daemon=True).start()
+        work = (command, environment, log, job)
+        threading.Thread(target=self._run, args=work, daemon=True).start()
         try:
             self._wait(port, key, body["seconds"])
         finally:
@@ -92,7 +98,9 @@ class Keeper:
             if self._popen is not None:
                 end_all(self._popen.pid, _PATIENCE)
 
-    def _run(self, command: list[str], environment: dict[str, str], log: ServerLog) -> None:
+    def _run(
+        self, command: list[str], environment: dict[str, str], log: ServerLog, job: Job
+    ) -> None:
         """The server's life. The system ends the server when this thread ends."""
         log.write(f"$ {' '.join(command)}")
         with self._lock:
@@ -112,7 +120,7 @@ class Keeper:
                 self._cause = f"cannot be started: {error}"
                 self._exited.set()
                 return
-        reader = threading.Thread(target=self._read, args=(popen, log), daemon=True)
+        reader = threading.Thread(target=self._read, args=(popen, log, job), daemon=True)
         reader.start()
         code = popen.wait()
         reader.join(_LAST_WORDS)  # what it started may hold its output open
@@ -125,12 +133,17 @@ class Keeper:
             self.end()
             leave(SERVER_DIED)
 
-    def _read(self, popen: subprocess.Popen[bytes], log: ServerLog) -> None:
+    def _read(self, popen: subprocess.Popen[bytes], log: ServerLog, job: Job) -> None:
         assert popen.stdout is not None
-        while data := popen.stdout.readline(1 << 16):
-            line = log.write(data.decode("utf-8", "replace"))
-            if line:
-                self._lines.append(line)
+        rest = b""
+        while data := os.read(popen.stdout.fileno(), 1 << 16):
+            *lines, rest = _ENDS.split((rest + data)[-(1 << 20) :])
+            for line in lines:
+                text = line.decode("utf-8", "replace")
+                if not self._loaded and (found := _SHARDS.search(text)):
+                    job.emit({"progress": int(found[1]) / 100})
+                if not text.endswith("\r") and (written := log.write(text)):
+                    self._lines.append(written)
 
     def _wait(self, port: int, key: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -28,8 +28,8 @@ class ServerLog:
         self._begin()
 
     def write(self, line: str) -> str:
-        """Writes a line; gives what was written. Of a bar that is drawn anew only the last is."""
-        line = line.rstrip().rpartition("\r")[2].replace(self._key, "…")[:_LONGEST]
+        """Writes a line; gives what was written."""
+        line = line.rstrip().replace(self._key, "…")[:_LONGEST]
         data = f"{line}\n".encode("utf-8", "replace")
         with self._lock:
             try:

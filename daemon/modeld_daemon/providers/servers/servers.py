@@ -19,7 +19,7 @@ from modeld.errors import EngineError, PrerequisiteError
 from ...core.ports import Connection, EngineListing, ModelListing, Row
 from ...server_settings import ServerSettings
 from ..engine.engine import Engine, LoadFailed, OnWait
-from ..engine.pool import EnginePool
+from ..engine.pool import EnginePool, PoolSettings
 from ..engine.process import EngineProcess
 from ..engine.watchdog import Limits
 from .keeper import SERVER_DIED
@@ -79,7 +79,7 @@ class Servers:
 
     def __init__(self, starting: Starting) -> None:
         self._starting = starting
-        self._pools: dict[str, EnginePool[_Key]] = {}
+        self._pools: dict[str, EnginePool] = {}
 
     def check(self, row: Row, model: str, connection: Connection) -> None:
         """Raises at once what would make every start fail."""
@@ -123,7 +123,7 @@ class Servers:
         log = self._log(name, args)
         pool = self._pools.get(row.name)
         if pool is None:
-            pool = self._pools[row.name] = EnginePool(row.name, settings.idle_timeout)
+            pool = self._pools[row.name] = EnginePool(row.name, _pool_settings(settings))
 
         def make() -> Engine:
             return self._new(row, key, settings, log)
@@ -185,8 +185,7 @@ class Servers:
             "log": log,
             "seconds": settings.start_timeout,
         }
-        load_seconds = settings.start_timeout + _SLACK_SECONDS
-        limits = Limits(load_seconds=load_seconds, stop_seconds=_STOP_SECONDS)
+        limits = _pool_settings(settings).limits
         name = f"{row.name}/{key.model}"
         return Engine(name, _KEEPER, opening, slots=1, provider=row.name, limits=limits)
 
@@ -219,6 +218,13 @@ class Servers:
 def program_of(row: Row) -> Program:
     """The server that the row's quirk `starts` names."""
     return PROGRAMS[str(row.quirks["starts"])]
+
+
+def _pool_settings(settings: ServerSettings) -> PoolSettings:
+    load_seconds = settings.start_timeout + _SLACK_SECONDS
+    limits = Limits(load_seconds=load_seconds, stop_seconds=_STOP_SECONDS)
+    # No bound: how many fit is a matter of the devices, which the servers themselves find out.
+    return PoolSettings(most_models=None, idle_seconds=settings.idle_timeout, limits=limits)
 
 
 def _interpreter(settings: ServerSettings) -> str:
