@@ -12,6 +12,7 @@ import pytest
 from modeld.errors import InvalidRequest
 from modeld_daemon.providers.servers.log import ServerLog
 from modeld_daemon.providers.servers.programs import PROGRAMS, ServerArgs, split_args, split_model
+from tests.contract.source import ROOT
 
 VLLM, SGLANG = PROGRAMS["vllm"], PROGRAMS["sglang"]
 KEY = "the-key-of-the-server"
@@ -123,6 +124,12 @@ def test_several_devices_divide_the_model(device, seen, parallel):
     assert said.options == ("--tensor-parallel-size=1",)
 
 
+@pytest.mark.parametrize("program", [VLLM, SGLANG], ids=["vllm", "sglang"])
+def test_the_docs_name_each_arg(program):
+    page = (ROOT / "docs" / "providers.md").read_text()
+    assert [name for name in program.args if f"`{name}`" not in page] == []
+
+
 def test_an_adapter_follows_a_colon():
     assert split_model(VLLM, "org/m") == ("org/m", None)
     assert split_model(VLLM, "org/m:org/a") == ("org/m", "org/a")
@@ -140,7 +147,7 @@ def test_a_log_has_no_key_and_is_its_owners(tmp_path):
     assert path.read_text() == "api_key='…', …\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    options = log.beside(".options", KEY)
+    options = log.beside(".yaml", KEY)
     assert stat.S_IMODE(options.stat().st_mode) == 0o600
     ServerLog(path, KEY).write("the next start")
     assert path.read_text() == "the next start\n"

@@ -41,6 +41,7 @@ def options() -> argparse.Namespace:
 OPTIONS = options()
 KEY = os.environ.get("VLLM_API_KEY") if VLLM else None
 if not VLLM:
+    assert OPTIONS.config.endswith(".yaml"), "Config file must be YAML format"
     with open(OPTIONS.config) as config:
         KEY = json.load(config)["api-key"]
 ADAPTERS: "dict[str, str]" = {}

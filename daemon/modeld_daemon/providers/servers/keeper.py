@@ -69,7 +69,7 @@ class Keeper:
                 command runs on this interpreter.
             job: Hears how far the load is, where the server says it.
         """
-        key = secrets.token_urlsafe(32)
+        key = secrets.token_hex(32)  # nothing in it that an option or YAML could be
         port = _free_port()
         command = [*body["command"], f"--host={_HOST}", f"--port={port}"]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **body["environment"]}
@@ -80,7 +80,8 @@ class Keeper:
         if body["key_variable"] is not None:
             environment[body["key_variable"]] = key
         else:
-            options = log.beside(".options", json.dumps({"api-key": key}))  # JSON is YAML too
+            # JSON is YAML too, and SGLang takes a file by its suffix.
+            options = log.beside(".yaml", json.dumps({"api-key": key}))
             command += ["--config", str(options)]
         work = (command, environment, log, job)
         threading.Thread(target=self._run, args=work, daemon=True).start()
