@@ -5,7 +5,7 @@ start = true                            # without it none is started
 python = "~/vllm/bin/python"            # the interpreter that has vllm; the daemon's own if unsaid
 arguments = ["--trust-remote-code"]     # of each start, beside the model args of the caller
 environment = { HF_HOME = "/models" }
-idle_timeout = 900                      # seconds without a call until it is ended; 0: never
+idle_timeout = 900                      # seconds without a call until it is ended; 0: no limit
 start_timeout = 1800                    # seconds in which it must answer
 
 All of it is said in the file of the daemon's owner and nowhere else: what is run, and with which
@@ -33,7 +33,7 @@ class ServerSettings:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     idle_timeout: float = 900.0
-    """In seconds; 0 is never."""
+    """In seconds; 0 is no limit. Without holders it ends with the client that has used it."""
     start_timeout: float = 1800.0
     """In seconds."""
 

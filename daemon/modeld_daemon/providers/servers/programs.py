@@ -146,7 +146,8 @@ _SGLANG: Mapping[str, tuple[str, Read]] = {
 PROGRAMS: Mapping[str, Program] = {
     "vllm": Program(
         package="vllm",
-        command=("-m", "vllm.entrypoints.cli.main", "serve", "{model}"),
+        # What the command `vllm` calls, wherever the module's code may have moved to.
+        command=("-c", "from vllm.entrypoints.cli.main import main; main()", "serve", "{model}"),
         args=_VLLM,
         parallel="tensor_parallel_size",
         negated=True,
