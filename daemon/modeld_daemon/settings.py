@@ -11,6 +11,9 @@ base_url = "https://gateway.example/v1"
 [providers.acme]                        # a provider of another package: docs/extensions.md
 plugin = "acme_modeld:provider"
 
+[providers.vllm]                        # or sglang; the rest of it: server_settings.py
+start = true                            # a server is started where no base URL is known
+
 [limits."openai/gpt-4o"]                # a model, or a provider: [limits.openai]
 max_connections = 20
 requests_per_minute = 500
@@ -38,6 +41,8 @@ from typing import Literal, cast
 
 from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.types.policy import expiry_seconds
+
+from .server_settings import SERVER_KEYS, ServerSettings, read_server
 
 __all__ = [
     "CacheSettings",
@@ -115,6 +120,8 @@ class ProviderSettings:
     base_url: str | None = None
     plugin: str | None = None
     """`module:name` of an extension."""
+    server: ServerSettings | None = None
+    """How its server is started; None where that is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +251,7 @@ def _providers(path: str, found: object, warnings: list[str]) -> dict[str, Provi
         warnings.extend(
             f"{where}: there is no setting {name!r}"
             for name in table
-            if name not in ("api_key", "base_url", "plugin")
+            if name not in ("api_key", "base_url", "plugin", *SERVER_KEYS)
         )
         key = _text((f"api_key of {where}", table["api_key"])) if "api_key" in table else None
         url = _text((f"base_url of {where}", table["base_url"])) if "base_url" in table else None
@@ -255,6 +262,7 @@ def _providers(path: str, found: object, warnings: list[str]) -> dict[str, Provi
             api_key=None if key is None else SecretReference.parse(f"api_key of {where}", key),
             base_url=url,
             plugin=plugin,
+            server=read_server(where, table),
         )
     return providers
 

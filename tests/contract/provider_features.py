@@ -138,8 +138,11 @@ def _connections() -> Iterator[Sequence[str]]:
 
 
 def _speakers(row: Row) -> list[Speaker]:
-    """The dialects of a row; `openai` chooses among those whose folders begin with its name."""
-    names = [row.dialect, f"{row.dialect}_chat", f"{row.dialect}_responses"]
+    """The dialects of a row; `openai`, which `openai_server` is too once there is a server, chooses
+    among those whose folders begin with its name.
+    """
+    spoken = row.dialect.removesuffix("_server")
+    names = [spoken, f"{spoken}_chat", f"{spoken}_responses"]
     return [SPEAKERS[name] for name in names if name in SPEAKERS]
 
 

@@ -97,11 +97,56 @@ def test_a_missing_model_is_answered_with_what_the_server_has(provider):
     assert not any("authorization" in head for head in heads)
 
 
-@pytest.mark.parametrize("listing", [(500, {}), (200, b"no JSON"), (200, {"data": None})])
+@pytest.mark.parametrize("listing", [(500, {}), (200, b"no JSON"), (200, {"data": 5})])
 def test_a_server_that_lists_nothing_leaves_the_error_as_it_is(listing):
-    error, _ = ask("ollama", (404, MISSING), listing, key=None)
+    error, _ = ask("vllm", (404, MISSING), listing, key=None)
     assert isinstance(error, ModelNotFound)
     assert error.message == "model 'm' not found"
+
+
+# https://docs.ollama.com/api/openai-compatibility, https://docs.ollama.com/api/tags and
+# https://github.com/ollama/ollama/blob/main/openai/openai.go (the shape of errors and of the list)
+NOT_PULLED = {
+    "error": {
+        "message": "model 'm' not found",
+        "type": "not_found_error",
+        "param": None,
+        "code": None,
+    }
+}
+GEMMA = {"id": "gemma3:latest", "object": "model", "created": 1759559643, "owned_by": "library"}
+TAGS = {
+    "models": [
+        {
+            "name": "gemma3:latest",
+            "model": "gemma3:latest",
+            "modified_at": "2025-10-03T23:34:03.409490317-07:00",
+            "size": 3338801804,
+            "digest": "a2af6cc3eb7fa8be8504abaf9b04e88f17a119ec3f04a3addf55f92841195f5a",
+            "details": {"format": "gguf", "family": "gemma", "families": ["gemma"]},
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    "has, listings",
+    [
+        ("gemma3:latest", [(200, {"object": "list", "data": [GEMMA]})]),
+        ("no model", [(200, {"object": "list", "data": None})]),  # Go's empty list
+        ("gemma3:latest", [(404, b"404 page not found"), (200, TAGS)]),  # before it had /v1/models
+        ("no model", [(404, b"404 page not found"), (200, {"models": []})]),
+    ],
+)
+def test_an_ollama_without_the_model_is_told_of_with_how_to_pull_it(has, listings):
+    error, server = ask("ollama", (404, NOT_PULLED), *listings, key=None)
+    assert isinstance(error, ModelNotFound)
+    assert error.message == (
+        f"model 'm' not found. The server has {has}. Fetch the model with: ollama pull m"
+    )
+    asked = [seen.head.split(b" HTTP")[0].decode() for seen in server.requests]
+    paths = ["POST /v1/chat/completions", "GET /v1/models", "GET /api/tags"]
+    assert asked == paths[: len(listings) + 1]
 
 
 def test_a_hosted_service_is_not_asked_for_its_models():
@@ -110,17 +155,48 @@ def test_a_hosted_service_is_not_asked_for_its_models():
     assert len(server.requests) == 1
 
 
-def test_a_server_that_is_not_there_is_told_by_its_address():
+@pytest.mark.parametrize("asked", ["generate", "models"])
+@pytest.mark.parametrize(
+    "provider, command",
+    [
+        ("ollama", "ollama serve"),
+        ("vllm", "vllm serve MODEL"),
+        ("sglang", "python -m sglang.launch_server --model-path MODEL"),
+        ("llama-cpp-python", "python -m llama_cpp.server --model PATH"),
+    ],
+)
+def test_a_server_that_is_not_there_is_told_by_its_address_and_how_to_start_one(
+    provider, command, asked
+):
     async def scene() -> None:
-        made = build(row_of("ollama"), Connection("http://127.0.0.1:9/v1", None))
+        made = build(row_of(provider), Connection("http://127.0.0.1:9/v1", None))
         call = Call("1", [ChatMessageUser("hi")], GenerateConfig())
         try:
-            await made.generate(call, Route("ollama", "m", Account("ollama", None, "f")), None)
+            if asked == "models":
+                await made.models()
+            await made.generate(call, Route(provider, "m", Account(provider, None, "f")), None)
         finally:
             await made.aclose()
 
-    with pytest.raises(ProviderUnavailable, match=r"127\.0\.0\.1:9"):
+    with pytest.raises(ProviderUnavailable) as caught:
         asyncio.run(scene())
+    assert "127.0.0.1:9" in caught.value.message
+    assert f"start one ({command})" in caught.value.message
+    assert f"{provider.upper().replace('-', '_')}_BASE_URL" in caught.value.message
+    assert caught.value.phase == "connect"
+
+
+def test_nobody_is_told_to_start_a_service_of_others():
+    async def scene() -> None:
+        made = build(row_of("together"), Connection("http://127.0.0.1:9/v1", "k"))
+        try:
+            await made.models()
+        finally:
+            await made.aclose()
+
+    with pytest.raises(ProviderUnavailable, match=r"127\.0\.0\.1:9") as caught:
+        asyncio.run(scene())
+    assert "start" not in caught.value.message
 
 
 # -- addresses -------------------------------------------------------------------------------

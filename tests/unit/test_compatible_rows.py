@@ -147,12 +147,31 @@ def test_cloudflares_url_has_the_account_in_it():
 def test_servers_of_ones_own_need_no_key_and_are_reached_over_the_network(name):
     found = resolve(f"{name}/m", {})
     assert found.connection.api_key is None
-    assert (found.connection.base_url or "").startswith("http://localhost:")
+    if name in ("vllm", "sglang"):
+        assert found.connection.base_url is None  # the daemon may start one
+    else:
+        assert (found.connection.base_url or "").startswith("http://localhost:")
     assert found.row.network
     variable = f"{name.upper().replace('-', '_')}_BASE_URL"
     elsewhere = resolve(f"{name}/m", {variable: "http://gpu:1/v1"})
     assert elsewhere.connection.base_url == "http://gpu:1/v1"
     assert elsewhere.route.account != found.route.account
+
+
+def test_a_port_is_an_address_which_a_base_url_goes_before_and_a_variable_after():
+    environment = {"VLLM_BASE_URL": "http://gpu:1/v1"}
+
+    def url(base_url: str | None = None, **args: Any) -> str | None:
+        return resolve("vllm/m", environment, base_url=base_url, args=args).connection.base_url
+
+    assert url(port=8001) == "http://localhost:8001/v1"
+    assert url(port=8001, host="10.0.0.7") == "http://10.0.0.7:8001/v1"
+    assert url(port=8001, host="::1") == "http://[::1]:8001/v1"
+    assert url("http://given/v1", port=8001) == "http://given/v1"
+    assert url() == "http://gpu:1/v1"
+    for wrong in ({"port": 0}, {"port": True}, {"host": "a"}, {"host": "a/b", "port": 1}):
+        with pytest.raises(InvalidRequest, match=r"Model arg '(port|host)'"):
+            url(**wrong)
 
 
 # -- which API -------------------------------------------------------------------------------

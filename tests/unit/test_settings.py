@@ -4,6 +4,7 @@ import pytest
 
 from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.settings import Settings as ClientSettings
+from modeld_daemon.server_settings import ServerSettings
 from modeld_daemon.settings import LimitSettings, ProviderSettings, SecretReference, Settings
 
 CANARY = "sk-canary-0123456789"
@@ -245,3 +246,54 @@ def test_what_is_kept_has_bounds_by_default(load):
     assert "no setting 'max'" in settings.warnings[0]
     with pytest.raises(InvalidRequest, match="must be a table"):
         load("cache = 5\n")
+
+
+# -- servers that the daemon may start -----------------------------------------------------------
+
+
+def test_no_server_is_started_unless_that_is_said(load):
+    found = load('[providers.vllm]\nbase_url = "http://x"\npython = "/p"').providers["vllm"]
+    assert found.server is None
+    assert load("[providers.vllm]\nstart = false").providers["vllm"].server is None
+    assert load("[providers.vllm]\nstart = true").providers["vllm"].server == ServerSettings()
+
+
+def test_how_a_server_is_started(load):
+    settings = load(
+        """
+        [providers.vllm]
+        start = true
+        python = "~/vllm/bin/python"
+        arguments = ["--trust-remote-code"]
+        environment = { HF_HOME = "/models" }
+        idle_timeout = 60
+        start_timeout = 5.5
+        """
+    )
+    assert settings.warnings == ()
+    assert settings.providers["vllm"].server == ServerSettings(
+        "~/vllm/bin/python", ("--trust-remote-code",), {"HF_HOME": "/models"}, 60.0, 5.5
+    )
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("start", '"yes"'),
+        ("start", "1"),
+        ("python", "5"),
+        ("python", '""'),
+        ("arguments", '"--x"'),
+        ("arguments", "[1]"),
+        ("environment", '"A=b"'),
+        ("environment", "{ A = 1 }"),
+        ("idle_timeout", '"5m"'),
+        ("idle_timeout", "-1"),
+        ("start_timeout", "true"),
+        ("start_timeout", "0"),
+        ("start_timeout", "inf"),
+    ],
+)
+def test_a_wrong_word_on_servers_is_named(load, name, value):
+    with pytest.raises(InvalidRequest, match=f"{name} of providers.vllm in .* must be"):
+        load(f"[providers.vllm]\n{name} = {value}")

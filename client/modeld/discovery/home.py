@@ -77,6 +77,11 @@ class Home:
         return f"{self.path}/modeld.log"
 
     @property
+    def servers(self) -> str:
+        """Folder of the logs of servers that the daemon has started."""
+        return f"{self.path}/servers"
+
+    @property
     def cache(self) -> str:
         """Database of the generation cache."""
         return f"{self.path}/cache.db"

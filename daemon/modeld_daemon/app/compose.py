@@ -24,7 +24,9 @@ from ..core.resolve import Resolver
 from ..core.sessions import Sessions
 from ..logs import Redactor
 from ..providers.registry import Registry
+from ..providers.servers.starting import Starting
 from ..server import Server
+from ..server_settings import ServerSettings
 from ..service.daemon import Identity
 from ..settings import Settings
 from ..stores.cache import SqliteCache
@@ -115,7 +117,11 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     """The house of one daemon; all its background tasks live in `tasks`."""
     home = life.generation.home
     salt = bytes.fromhex(make_secret(home.salt))
-    source = Registry(Path(data_folder()), plugins=_plugins(life.settings))
+    starting = Starting(
+        Path(home.servers), home.config, _servers(life.settings), life.redactor.register
+    )
+    plugins = _plugins(life.settings)
+    source = Registry(Path(data_folder()), plugins=plugins, starting=starting)
     clients = Clients(source, tasks)
     flying = Tasks()
     clock = asyncio.get_running_loop().time
@@ -145,6 +151,10 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
 
 def _plugins(settings: Settings) -> dict[str, str]:
     return {name: of.plugin for name, of in settings.providers.items() if of.plugin is not None}
+
+
+def _servers(settings: Settings) -> dict[str, ServerSettings]:
+    return {name: of.server for name, of in settings.providers.items() if of.server is not None}
 
 
 def _configured(settings: Settings) -> dict[str, LaneSettings]:

@@ -38,6 +38,8 @@ class Row:
     base_url_required: bool = False
     """Whether a URL must be given, because there is none to fall back on."""
     base_url_variables: tuple[str, ...] = ()
+    port_args: bool = False
+    """Whether model args `port` and `host` can say where the server is."""
     other_variables: tuple[str, ...] = ()
     """Further variables that the dialect reads from `Connection.environment`."""
     packages: tuple[str, ...] = ()

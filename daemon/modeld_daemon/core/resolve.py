@@ -8,6 +8,7 @@ configuration goes only to the configured or default URL, never to one that a ca
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ SECRET = (
     *("_CLIENT_SECRET", "_CERTIFICATE_PASSWORD", "IDENTITY_HEADER"),
 )
 """Ends of the names of variables whose values must not be seen in a log."""
+HOST = re.compile(r"[A-Za-z0-9][\w.-]*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 RENEWED = ("_SESSION_TOKEN",)
 """Ends of the names of variables that change while whoever calls stays the same."""
 
@@ -173,7 +175,8 @@ class Resolver:
         self, row: Row, spec: ModelSpec, environment: Mapping[str, str]
     ) -> tuple[str | None, str | None]:
         own_url = self._configured.base_url(row.name) or row.base_url
-        base_url = spec.base_url or _first(environment, row.base_url_variables) or own_url
+        given = spec.base_url or (_at_port(row, spec.args) if row.port_args else None)
+        base_url = given or _first(environment, row.base_url_variables) or own_url
         if base_url is None and row.base_url_required:
             raise PrerequisiteError(_missing_url(row), provider=row.name)
         if base_url is not None and base_url == row.base_url:
@@ -205,6 +208,23 @@ def _principal(row: Row, seen: Mapping[str, str], args: JsonObject) -> str | Non
     if row.key_required or not (named or (args and row.other_variables)):
         return None
     return json.dumps([named, args], sort_keys=True)
+
+
+def _at_port(row: Row, args: JsonObject) -> str | None:
+    """The base URL that model args `port` and `host` say; a host alone is none."""
+    host, port = args.get("host"), args.get("port")
+    if host is None and port is None:
+        return None
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        raise InvalidRequest(
+            f"Model arg 'port' must be a number from 1 to 65535, got {port!r}", provider=row.name
+        )
+    host = "localhost" if host is None else host
+    if not isinstance(host, str) or not HOST.fullmatch(host):
+        raise InvalidRequest(
+            f"Model arg 'host' must be a name or an address, got {host!r}", provider=row.name
+        )
+    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:

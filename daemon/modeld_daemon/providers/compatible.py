@@ -259,6 +259,7 @@ _SERVERS = (
         extra="daemon",
         quirks={
             **_CHAT,
+            "start_command": "python -m llama_cpp.server --model PATH",
             "max_tokens_name": "max_tokens",
             "parameters": ("top_k",),
             "efforts": {},
@@ -278,6 +279,9 @@ _SERVERS = (
         extra="daemon",
         quirks={
             **_CHAT,
+            "start_command": "ollama serve",
+            "fetch_command": "ollama pull {model}",
+            "tags_path": "/api/tags",
             "max_tokens_name": "max_tokens",
             "efforts": _THREE,
             "lists_models": True,
@@ -286,16 +290,19 @@ _SERVERS = (
     # https://docs.sglang.ai/basic_usage/openai_api_completions.html
     Row(
         name="sglang",
-        dialect="openai",
-        description="an SGLang server",
+        dialect="openai_server",
+        description="an SGLang server, which the daemon may start",
         key_variables=("SGLANG_API_KEY",),
         key_required=False,
-        base_url="http://localhost:30000/v1",
         base_url_variables=("SGLANG_BASE_URL",),
+        port_args=True,
         packages=("openai",),
         extra="daemon",
         quirks={
             **_CHAT,
+            "starts": "sglang",
+            "usual_url": "http://localhost:30000/v1",
+            "start_command": "python -m sglang.launch_server --model-path MODEL",
             "parameters": ("top_k",),
             "efforts": {},
             "continued": {"continue_final_message": True},
@@ -305,16 +312,19 @@ _SERVERS = (
     # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
     Row(
         name="vllm",
-        dialect="openai",
-        description="a vLLM server",
+        dialect="openai_server",
+        description="a vLLM server, which the daemon may start",
         key_variables=("VLLM_API_KEY",),
         key_required=False,
-        base_url="http://localhost:8000/v1",
         base_url_variables=("VLLM_BASE_URL",),
+        port_args=True,
         packages=("openai",),
         extra="daemon",
         quirks={
             **_CHAT,
+            "starts": "vllm",
+            "usual_url": "http://localhost:8000/v1",
+            "start_command": "vllm serve MODEL",
             "parameters": ("top_k",),
             "efforts": {},
             "continued": {"add_generation_prompt": False, "continue_final_message": True},

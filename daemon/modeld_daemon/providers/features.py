@@ -31,6 +31,10 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
         "list",
     ),
     "openai_completions": ("streaming", "logprobs", "list"),
+    "openai_server": (
+        *("streaming", "tools", "images", "audio", "documents", "reasoning", "schema", "logprobs"),
+        "list",
+    ),
     "openai_responses": (
         *("streaming", "tools", "images", "documents", "reasoning", "schema", "logprobs"),
         *("count", "list"),

@@ -128,7 +128,7 @@ async def _pages(
 def _openai(provider: str, data: Any) -> Page:
     if isinstance(data, dict) and "result" in data:
         return _cloudflare(provider, data)
-    entries = data if isinstance(data, list) else data["data"]
+    entries = data if isinstance(data, list) else data["data"] or []  # null where there is none
     listed = [
         ModelListing(f"{provider}/{entry['id']}", description=_text(entry, "display_name", "name"))
         for entry in entries

@@ -19,6 +19,7 @@ from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
 from .extensions.extensions import Extensions
 from .features import FEATURES
+from .servers.starting import Starting
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
 
@@ -31,7 +32,8 @@ class Dialect:
 
     `check(row, model, connection, shared)` is called when a model is opened and must be cheap;
     `build(row, connection, shared)` makes the provider, and its module may import an SDK.
-    `shared` is what `open(data_folder)` gave, once for the daemon; None where there is no `open`.
+    `shared` is what `open(data_folder, starting)` gave, once for the daemon; None where there is no
+    `open`.
     """
 
     check: str
@@ -46,6 +48,11 @@ DIALECTS: Mapping[str, Dialect] = {
     "mock": Dialect(check="mock:check", build="mock:build"),
     "none": Dialect(check="none:check", build="none:build"),
     "openai": Dialect(check="openai.choice:check", build="openai.adapter:build"),
+    "openai_server": Dialect(
+        check="servers.dialect:check",
+        build="servers.adapter:build",
+        open="servers.dialect:open_servers",
+    ),
     "mistral": Dialect(check="mistral.options:check", build="mistral.adapter:build"),
     "openai_chat": Dialect(check="openai_chat.options:check", build="openai_chat.adapter:build"),
     "openai_completions": Dialect(
@@ -69,6 +76,7 @@ class Registry:
         data_folder: modeld's folder of data, where pulled weights are.
         rows: The providers.
         plugins: `module:name` of extensions that the settings name, by provider.
+        starting: Which servers may be started, and how.
     """
 
     def __init__(
@@ -76,7 +84,9 @@ class Registry:
         data_folder: Path,
         rows: Iterable[Row] = ROWS,
         plugins: Mapping[str, str] | None = None,
+        starting: Starting | None = None,
     ) -> None:
+        self._starting = starting or Starting()
         self._data_folder = data_folder
         self._rows = {row.name: row for row in sorted(rows, key=lambda row: row.name)}
         self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys())
@@ -148,7 +158,7 @@ class Registry:
             return None
         if dialect not in self._shared:
             open_dialect: Any = _load(place)
-            self._shared[dialect] = open_dialect(self._data_folder)
+            self._shared[dialect] = open_dialect(self._data_folder, self._starting)
         return self._shared[dialect]
 
     def models(self, provider: str) -> list[ModelListing]:

@@ -26,10 +26,20 @@ _ADDRESSES: Mapping[str, Any] = {
     "list_path": str,
     "body_args": Mapping[str, Any],
 }
-_CHAT = get_type_hints(Quirks)
+_MISSING: Mapping[str, Any] = {"fetch_command": str, "tags_path": str}
+_SERVER: Mapping[str, Any] = {"starts": Literal["sglang", "vllm"], "usual_url": str}
+_CHAT = {**get_type_hints(Quirks), **_MISSING}
 _RESPONSES = get_type_hints(ResponsesQuirks)
+_OPENAI: Mapping[str, Any] = {
+    **_RESPONSES,
+    **_CHAT,
+    "body_args": Mapping[str, Any],
+    "usual_api": Literal["chat", "responses"],
+    "start_command": str,
+}
 _KNOWN: Mapping[str, Mapping[str, Any]] = {
-    "openai": {**_RESPONSES, **_CHAT, **_ADDRESSES, "usual_api": Literal["chat", "responses"]},
+    "openai": {**_OPENAI, **_ADDRESSES},
+    "openai_server": {**_OPENAI, **_SERVER},
     "openai_chat": {**_CHAT, **_ADDRESSES},
     "openai_completions": {**_CHAT, **_ADDRESSES},
     "openai_responses": {**_RESPONSES, **_ADDRESSES},
@@ -37,7 +47,7 @@ _KNOWN: Mapping[str, Mapping[str, Any]] = {
     "mistral": {**_AZURE, "place": Literal["azure"]},
 }
 """By dialect; the others have no quirks."""
-_BY_MODEL = ("openai", "openai_chat", "openai_completions", "openai_responses")
+_BY_MODEL = (*("openai", "openai_chat", "openai_completions", "openai_responses", "openai_server"),)
 
 
 def wrong_quirk(dialect: str, quirks: Mapping[str, Any]) -> str | None:

@@ -67,6 +67,8 @@ class EngineStatistics:
     """Whether it is ready to answer."""
     in_flight: int
     """Calls in the process."""
+    users: int
+    """Callers that hold on to it."""
     waiting: int
     """Calls that wait for a slot."""
     starts: int
@@ -159,6 +161,13 @@ class Engine:
                 return self._outcome(reply)
         raise AssertionError
 
+    async def ready(self, on_wait: OnWait | None = None) -> EngineProcess:
+        """The process, once it has loaded; `opened` is then what it said of itself.
+
+        For programs whose calls do not go through here, since what they opened answers by itself.
+        """
+        return await self._running(on_wait)
+
     def stop(self) -> None:
         """Ends the process; a later call starts another."""
         if self._start is not None:
@@ -179,6 +188,7 @@ class Engine:
             pid=start.process.pid if start is not None and alive else None,
             loaded=start is not None and alive and start.done.is_set(),
             in_flight=start.process.in_flight if start is not None else 0,
+            users=self.users,
             waiting=self._slots.statistics().tasks_waiting,
             starts=self._starts,
         )

@@ -22,13 +22,15 @@ OOM_SCORE = 500
 _PR_SET_PDEATHSIG = 1
 
 
-def harden(parent: int) -> None:
+def harden(parent: int, *, dies: bool = True) -> None:
     """Ties this process to its parent and puts it behind everyone else.
 
     Args:
         parent: Process id of the daemon.
+        dies: Whether the system ends it with its parent; else it has something to end first, and
+            does so when its socket ends.
     """
-    _die_with(parent)
+    _die_with(parent, dies=dies)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's matter
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold prompts, and gigabytes
     with contextlib.suppress(OSError):
@@ -38,13 +40,13 @@ def harden(parent: int) -> None:
         score.write_text(str(min(1000, int(score.read_text()) + OOM_SCORE)))
 
 
-def _die_with(parent: int) -> None:
+def _die_with(parent: int, *, dies: bool) -> None:
     """Asks Linux for SIGKILL when the parent ends. Elsewhere the end of the socket has to do.
 
     The signal comes when the parent's *thread* that forked ends, so engines are started from the
     thread of the daemon's event loop.
     """
-    if sys.platform == "linux":
+    if dies and sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before we could ask
         os._exit(0)

@@ -51,6 +51,9 @@ class EnginePool:
         self._freed = anyio.Event()
         self._closed = False
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._engines
+
     @asynccontextmanager
     async def use(
         self, key: Hashable, make: Callable[[], Engine], on_wait: OnWait, holder: object = None

@@ -29,10 +29,13 @@ log = logging.getLogger("modeld.engine")
 OnEvent = Callable[[JsonObject], None]
 OnReply = Callable[[Reply], None]
 
-# All that an engine may know of the user's environment: where programs, libraries and devices
-# are. Never keys.
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
-_KEPT_STARTS = ("CUDA_", "HIP_", "ROCR_", "GGML_", "DYLD_")
+# All that an engine may know of the user's environment: where programs, libraries, devices and
+# caches are. Never keys.
+_KEPT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"),
+    *("USER", "LOGNAME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+)
+_KEPT_STARTS = ("CUDA_", "HIP_", "ROCR_", "NVIDIA_", "GGML_", "DYLD_")
 
 
 @dataclass(slots=True)

@@ -43,10 +43,16 @@ A `CallFailed` goes to the daemon as it is, `MemoryError` and `ValueError` under
 
 
 class Line:
-    """The connection to the daemon; any thread may send."""
+    """The connection to the daemon; any thread may send.
 
-    def __init__(self, sock: socket.socket) -> None:
+    Args:
+        sock: The socket.
+        at_end: Called before the process ends because nobody is there any more.
+    """
+
+    def __init__(self, sock: socket.socket, at_end: Callable[[], None]) -> None:
         self._sock = sock
+        self.at_end = at_end
         self._lock = threading.Lock()
 
     def send(self, message: JsonObject) -> None:
@@ -56,6 +62,7 @@ class Line:
             with self._lock:
                 self._sock.sendall(frame)
         except OSError:
+            self.at_end()
             leave(0)
 
     def receive(self) -> bytes:
@@ -71,12 +78,19 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def serve(handlers: Mapping[str, Handler]) -> NoReturn:
-    """Serves the daemon at the other end of file descriptor 0 until it is gone."""
+def serve(handlers: Mapping[str, Handler], at_end: Callable[[], None] | None = None) -> NoReturn:
+    """Serves the daemon at the other end of file descriptor 0 until it is gone.
+
+    Args:
+        handlers: What can be called.
+        at_end: Ends what this process has started, when the daemon is gone or wants it to end. It
+            may be called more than once, from any thread. With it the system does not end the
+            process together with the daemon.
+    """
     sock = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    harden(parent=int(sys.argv[1]))
-    desk = _Desk(handlers, Line(sock))
+    harden(parent=int(sys.argv[1]), dies=at_end is None)
+    desk = _Desk(handlers, Line(sock, at_end or (lambda: None)))
     reader = FrameReader()
     while data := desk.line.receive():
         try:
@@ -84,7 +98,9 @@ def serve(handlers: Mapping[str, Handler]) -> NoReturn:
                 desk.take(message)
         except BadFrame as error:
             sys.stderr.write(f"the daemon sent {error}\n")
+            desk.line.at_end()
             leave(3)
+    desk.line.at_end()
     leave(0)
 
 

@@ -12,6 +12,7 @@ from ..openai_chat.options import require_key
 from ..openai_responses.adapter import OpenAIResponses
 from ..openai_responses.options import read_responses_options
 from ..openai_sdk import OpenAISdk
+from ..unreached import telling_how_to_start
 from .choice import choose_api, is_own, usual_api
 
 __all__ = ["OpenAI", "build"]
@@ -35,6 +36,7 @@ class OpenAI:
     def __init__(self, row: Row, connection: Connection) -> None:
         require_key(row, connection)
         options = read_responses_options(connection.args, connection.environment, row.quirks)
+        self._row = row
         self.sdk = OpenAISdk(row, connection, options.shared.client)
         # Tools are emulated in chat completions only.
         self._asked = False if options.shared.emulate_tools else options.responses_api
@@ -45,6 +47,10 @@ class OpenAI:
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
+        with telling_how_to_start(self._row):
+            return await self._generate(call, route, sink)
+
+    async def _generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         api = choose_api(
             route.model,
             call.config,
@@ -75,7 +81,8 @@ class OpenAI:
 
     async def models(self) -> list[ModelListing] | None:
         """What `GET /models` lists."""
-        return await self.sdk.models()
+        with telling_how_to_start(self._row):
+            return await self.sdk.models()
 
     async def aclose(self) -> None:
         """Closes all connections."""

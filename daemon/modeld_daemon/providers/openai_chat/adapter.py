@@ -75,7 +75,9 @@ class OpenAIChat:
         except ModelNotFound as missing:
             if not quirks.lists_models:
                 raise
-            raise await with_what_is_there(missing, prepared) from None
+            raise await with_what_is_there(
+                missing, prepared, route.model, self._row.quirks
+            ) from None
         output.time = time.perf_counter() - started
         if request.warnings:
             self._warn(request, output)

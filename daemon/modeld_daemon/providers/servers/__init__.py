@@ -1,0 +1,1 @@
+"""Servers that speak OpenAI's APIs: somebody else's by their address, else started by the daemon."""
