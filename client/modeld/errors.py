@@ -13,7 +13,7 @@ from typing import ClassVar
 # Shapes of credentials that a provider may echo in an error. Only the letters before the
 # ellipsis are kept, so that a person can still tell which key it was.
 _SECRETS: tuple[tuple[str, str], ...] = (
-    (r"\b((?:sk|pk|rk|gsk|xai|hf|r8|fw|pplx|nvapi|ghp)[-_])[A-Za-z0-9_-]{6,}", r"\1…"),
+    (r"\b((?:sk|pk|rk|gsk|xai|r8|fw|pplx|nvapi|ghp)[-_]|hf_)[A-Za-z0-9_-]{6,}", r"\1…"),
     (r"\b(AIza|AKIA|ASIA|ya29\.|eyJ)[A-Za-z0-9_.-]{12,}", r"\1…"),
     (r"(?i)\b(bearer|basic)\s+[A-Za-z0-9_.~+/=-]{6,}", r"\1 …"),
     (

@@ -133,12 +133,15 @@ class Registry:
 
     @contextmanager
     def _naming(self, row: Row) -> Iterator[None]:
-        """A row of an extension, with quirks that its dialect does not know, is named in errors."""
+        """Errors name the row; so do those of an extension's row with quirks that nobody knows."""
         extension = self._extensions.extension(row)
         try:
             yield
+        except ModeldError as error:
+            error.provider = error.provider or row.name
+            raise
         except Exception as error:
-            if extension is None or isinstance(error, ModeldError):
+            if extension is None:
                 raise
             raise extension.origin.typed(error) from None
 
