@@ -236,6 +236,12 @@ UNKNOWN: Mapping[str, Unknown] = {
         body=_openai("The model `no-such-model` does not exist", "model_not_found"),
         source="OpenAI's, which such services copy",
     ),
+    "openai-api-completions": Unknown(
+        model="openai-api-completions/acme/no-such-model",
+        status=404,
+        body=_openai("The model `no-such-model` does not exist", "model_not_found"),
+        source="OpenAI's, which such services copy",
+    ),
     "openai/azure": Unknown(
         model="openai/azure/no-such-model",
         status=404,
@@ -309,6 +315,19 @@ UNKNOWN: Mapping[str, Unknown] = {
     ),
     "vllm": Unknown(
         model="vllm/no-such-model",
+        status=404,
+        body={
+            "error": {
+                "message": "The model `no-such-model` does not exist.",
+                "type": "NotFoundError",
+                "param": "model",
+                "code": 404,
+            }
+        },
+        source="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
+    ),
+    "vllm-completions": Unknown(
+        model="vllm-completions/no-such-model",
         status=404,
         body={
             "error": {

@@ -244,7 +244,10 @@ REGIONS: dict[str, tuple[str, str, str]] = {
     ),
 }
 """The variable, a region that is not there, and the host that it would have."""
-ADDRESSES = ("anthropic/azure", "azureai", "mistral/azure", "openai-api", "openai/azure")
+ADDRESSES = (
+    *("anthropic/azure", "azureai", "mistral/azure", "openai/azure"),
+    *("openai-api", "openai-api-completions"),
+)
 """Rows whose address is the caller's own."""
 PLACED = [name for name in UNKNOWN if name in REGIONS]
 

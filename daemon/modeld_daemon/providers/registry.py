@@ -18,7 +18,7 @@ from modeld.errors import ModeldError, PrerequisiteError
 from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
 from .extensions.extensions import Extensions
-from .features import FEATURES
+from .features import features_of
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
 
@@ -101,7 +101,7 @@ class Registry:
 
     def features(self, row: Row) -> tuple[str, ...]:
         """What can be asked of it; of an extension, what is known of it."""
-        return FEATURES.get(row.dialect) or self._extensions.features(row)
+        return features_of(row) or self._extensions.features(row)
 
     def look(self) -> None:
         """Looks for extensions, so that `rows` has all that are installed. It may block."""
