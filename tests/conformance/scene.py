@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,13 +20,13 @@ from modeld_daemon.providers.registry import Registry
 from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Answer as Conduct
 from tests.fakes.exact_server import Seen, serving
+from tests.fakes.google_account import service_account
 
 from .script import call
-from .wire import Answer, Body, Failure, Wire, as_events, as_json
+from .wire import KEY, Answer, Body, Failure, Wire, as_json
 
-KEY = "test-key"
-JSON, SSE = "application/json", "text/event-stream"
-_REGISTRY = Registry(Path("no-data"))  # these dialects keep nothing on disk
+JSON = "application/json"
+REGISTRY = Registry(Path("no-data"))  # these dialects keep nothing on disk
 
 
 @dataclass
@@ -44,12 +46,38 @@ class Heard:
         return self.bodies[0]
 
 
-async def provider_of(wire: Wire, port: int) -> Provider:
-    """The provider, built as the daemon builds it."""
-    row = _REGISTRY.row(wire.provider)
-    connection = Connection(f"http://127.0.0.1:{port}{wire.base_path}", KEY, wire.args)
-    _REGISTRY.check(row, wire.model, connection)
-    return await _REGISTRY.build(row, connection)
+@asynccontextmanager
+async def provider_of(wire: Wire, port: int) -> AsyncIterator[Provider]:
+    """The provider, built as the daemon builds it, and closed at the end."""
+    row = REGISTRY.row(wire.provider)
+    url = f"http://127.0.0.1:{port}{wire.base_path}"
+    async with _environment(wire) as environment:
+        connection = Connection(url, wire.key, wire.args, environment)
+        REGISTRY.check(row, wire.model, connection)
+        provider = await REGISTRY.build(row, connection)
+        try:
+            yield provider
+        finally:
+            await provider.aclose()
+            await asyncio.sleep(0)  # lets the sockets close
+
+
+@asynccontextmanager
+async def _environment(wire: Wire) -> AsyncIterator[Mapping[str, str]]:
+    """The variables of the session; where there is no key, an account that gets tokens."""
+    if wire.key is not None:
+        yield wire.environment
+        return
+
+    async def give(seen: Seen) -> None:
+        token = {"access_token": KEY, "expires_in": 3600}
+        seen.writer.write(response(as_json(token), JSON))
+
+    with TemporaryDirectory() as folder:
+        async with serving(give) as server:
+            uri = f"http://127.0.0.1:{server.port}/token"
+            file = service_account(Path(folder, "account.json"), uri)
+            yield {"GOOGLE_APPLICATION_CREDENTIALS": str(file), **wire.environment}
 
 
 def route_of(wire: Wire, model: str = "") -> Route:
@@ -65,20 +93,18 @@ def ask(
 
     async def scene() -> ModelOutput:
         async with serving(conduct) as server:
-            seen_here = server.requests
-            provider = await provider_of(wire, server.port)
             try:
-                sink = deltas if stream else None
-                return await provider.generate(asked, route_of(wire, model), sink)
+                async with provider_of(wire, server.port) as provider:
+                    sink = deltas if stream else None
+                    return await provider.generate(asked, route_of(wire, model), sink)
             finally:
-                await provider.aclose()
-                await asyncio.sleep(0.01)  # lets the sockets close
-                seen.extend(seen_here)
+                seen.extend(server.requests)
 
     try:
         output = asyncio.run(scene())
     except ModeldError:
-        assert len(seen) <= 1, "retrying is the pipeline's"
+        asked_for = [one for one in seen if one.head.startswith(b"POST")]
+        assert len(asked_for) <= 1, "retrying is the pipeline's"
         raise
     raw = [one.body for one in seen]
     bodies = [json.loads(body) for body in raw]
@@ -96,11 +122,8 @@ def unreached(wire: Wire, port: int) -> ModeldError:
     """The error of a call to a port where nobody listens."""
 
     async def scene() -> None:
-        provider = await provider_of(wire, port)
-        try:
+        async with provider_of(wire, port) as provider:
             await provider.generate(call(), route_of(wire), None)
-        finally:
-            await provider.aclose()
 
     with pytest.raises(ModeldError) as caught:
         asyncio.run(scene())
@@ -115,9 +138,11 @@ def saying(answer: Answer) -> Conduct:
 
     async def conduct(seen: Seen) -> None:
         if answer.status != 200 or not wants_stream(seen):
-            seen.writer.write(response(as_json(answer.body), JSON, answer.status))
+            plain = response(as_json(answer.body), JSON, answer.status, answer.headers)
+            seen.writer.write(plain)
         else:
-            seen.writer.write(stream_head() + _chunks(as_events(answer.events)) + b"0\r\n\r\n")
+            events = answer.framing.written(answer.events)
+            seen.writer.write(stream_head(answer) + _chunks(events) + b"0\r\n\r\n")
         await seen.writer.drain()
 
     return conduct
@@ -143,10 +168,10 @@ def writing(data: bytes, *, close: bool = False) -> Conduct:
 
 def beginning(answer: Answer, then: Callable[[Seen], Awaitable[None]]) -> Conduct:
     """The first half of a stream's events, and then something else."""
-    events = as_events(answer.events)
+    events = answer.framing.written(answer.events)
 
     async def conduct(seen: Seen) -> None:
-        seen.writer.write(stream_head() + _chunks(events[: len(events) // 2]))
+        seen.writer.write(stream_head(answer) + _chunks(events[: len(events) // 2]))
         await seen.writer.drain()
         await then(seen)
 
@@ -154,7 +179,10 @@ def beginning(answer: Answer, then: Callable[[Seen], Awaitable[None]]) -> Conduc
 
 
 def wants_stream(seen: Seen) -> bool:
-    return b"streamGenerateContent" in seen.head or bool(json.loads(seen.body).get("stream"))
+    """By the path, or by a member of the body."""
+    return b"stream" in seen.head.partition(b"\r\n")[0].lower() or bool(
+        json.loads(seen.body).get("stream")
+    )
 
 
 def response(
@@ -165,9 +193,10 @@ def response(
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def stream_head() -> bytes:
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: {SSE}; charset=utf-8\r\ntransfer-encoding: chunked"
-    return head.encode() + b"\r\n\r\n"
+def stream_head(answer: Answer) -> bytes:
+    lines = [f"HTTP/1.1 200 OK\r\ncontent-type: {answer.framing.kind}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    return "\r\n".join([*lines, "transfer-encoding: chunked"]).encode() + b"\r\n\r\n"
 
 
 def _chunks(pieces: list[bytes]) -> bytes:

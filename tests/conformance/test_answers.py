@@ -142,6 +142,7 @@ def whole(output: ModelOutput) -> tuple[str, str, list[tuple[str, str, Any]]]:
     return output.completion, thoughts_of(output), calls
 
 
+@pytest.mark.dialect
 def test_a_call_that_is_cancelled_hangs_up(wire, stream):
     answer = wire.answer("text")
     asked, hung_up = asyncio.Event(), asyncio.Event()
@@ -154,19 +155,19 @@ def test_a_call_that_is_cancelled_hangs_up(wire, stream):
         seen.writer.close()
 
     async def scene() -> None:
-        async with serving(beginning(answer, wait) if stream else wait) as server:
-            provider = await provider_of(wire, server.port)
+        async with (
+            serving(beginning(answer, wait) if stream else wait) as server,
+            provider_of(wire, server.port) as provider,
+            asyncio.timeout(10),
+        ):
             sink = Deltas() if stream else None
             task = asyncio.ensure_future(provider.generate(call(), route_of(wire), sink))
-            async with asyncio.timeout(10):
-                await asked.wait()
-                if sink is not None:
-                    await sink.first.wait()
-                task.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await task
-                await hung_up.wait()
-            await provider.aclose()
-            await asyncio.sleep(0.01)  # lets the sockets close
+            await asked.wait()
+            if sink is not None:
+                await sink.first.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await hung_up.wait()
 
     asyncio.run(scene())

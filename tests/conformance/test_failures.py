@@ -25,8 +25,6 @@ from tests.fakes.exact_server import Seen
 
 from .scene import (
     JSON,
-    KEY,
-    SSE,
     beginning,
     failing,
     refusing,
@@ -36,7 +34,7 @@ from .scene import (
     writing,
 )
 from .script import RETRY_AFTER, call
-from .wire import Answer, FailureName, Wire, as_events, as_json
+from .wire import KEY, Answer, FailureName, Wire, as_json
 
 MEANINGS: dict[FailureName, tuple[type[ModeldError], FailureKind]] = {
     "unauthorized": (AuthenticationError, "final"),
@@ -69,11 +67,13 @@ def test_a_failure_has_its_class(wire, stream, name):
     assert error.retry_after == (RETRY_AFTER if name == "rate_limit" else None)
 
 
+@pytest.mark.dialect
 def test_a_server_that_hangs_up_is_unavailable(wire, stream):
     error = failing(wire, writing(b"", close=True), call(), stream=stream)
     check(wire, error, ProviderUnavailable, "transient")
 
 
+@pytest.mark.dialect
 def test_a_stream_that_breaks_is_unavailable(wire):
     async def drop(seen: Seen) -> None:
         seen.writer.close()
@@ -83,6 +83,7 @@ def test_a_stream_that_breaks_is_unavailable(wire):
     assert error.phase == "stream"
 
 
+@pytest.mark.dialect
 def test_a_stream_that_ends_early_is_unavailable(wire):
     async def end(seen: Seen) -> None:
         seen.writer.write(b"0\r\n\r\n")
@@ -93,12 +94,14 @@ def test_a_stream_that_ends_early_is_unavailable(wire):
     assert error.phase == "stream"
 
 
+@pytest.mark.dialect
 def test_a_plain_answer_that_breaks_is_unavailable(wire):
     whole = response(as_json(wire.answer("text").body), JSON)
     error = failing(wire, writing(whole[:-9], close=True), call(), stream=False)
     check(wire, error, ProviderUnavailable, "transient")
 
 
+@pytest.mark.dialect
 @pytest.mark.parametrize(
     "garbage",
     ["{oops", "[]", "42", '{"strange": 1}', "", "null"],
@@ -109,17 +112,22 @@ def test_garbage_is_the_providers_error(wire, stream, garbage):
     check(wire, error, ProviderError, "final")
 
 
+@pytest.mark.dialect
 def test_garbage_in_a_stream_is_the_providers_error(wire):
-    events = b"".join([*as_events(wire.answer("text").events)[:2], b"data: {oops\n\n"])
-    error = failing(wire, writing(response(events, SSE)), call(), stream=True)
+    answer = wire.answer("text")
+    kind, written, garbage = answer.framing
+    events = b"".join([*written(answer.events)[:2], garbage])
+    error = failing(wire, writing(response(events, kind)), call(), stream=True)
     check(wire, error, ProviderError, "final")
 
 
+@pytest.mark.dialect
 def test_a_page_is_the_providers_error(wire, stream):
     page = writing(response(b"<html><body>Welcome</body></html>", "text/html"))
     check(wire, failing(wire, page, call(), stream=stream), ProviderError, "final")
 
 
+@pytest.mark.dialect
 @pytest.mark.parametrize("status", [404, 502])
 def test_a_page_with_a_bad_status_is_no_answer_of_the_apis(wire, stream, status):
     page = response(b"<html><body>nginx</body></html>", "text/html", status)
@@ -131,6 +139,7 @@ def test_a_page_with_a_bad_status_is_no_answer_of_the_apis(wire, stream, status)
 
 
 def test_an_error_in_a_good_answer_has_its_class(wire, stream):
+    wire.offers("error_in_answer")
     body = wire.failure("server").body
     error = failing(wire, writing(response(as_json(body), JSON)), call(), stream=stream)
     check(wire, error, ProviderUnavailable, "transient")
@@ -138,9 +147,9 @@ def test_an_error_in_a_good_answer_has_its_class(wire, stream):
 
 @pytest.mark.parametrize("begun", [False, True], ids=["at-once", "later"])
 def test_an_error_in_a_stream_has_its_class(wire, begun):
-    events = wire.answer("text").events
-    before = events[: len(events) // 2] if begun else []
-    answer = Answer({}, [*before, *wire.stream_error])
+    good = wire.answer("text")
+    before = good.events[: len(good.events) // 2] if begun else []
+    answer = Answer({}, [*before, *wire.stream_error], framing=good.framing)
     error = failing(wire, saying(answer), call(), stream=True)
     check(wire, error, ProviderUnavailable, "transient")
 

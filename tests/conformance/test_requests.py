@@ -20,7 +20,7 @@ from modeld.types import (
     ToolFunction,
 )
 
-from .scene import KEY, Heard, ask, saying
+from .scene import Heard, ask, saying
 from .script import (
     IMAGE_URI,
     LOGPROBS,
@@ -37,7 +37,7 @@ from .script import (
     TOOLS,
     call,
 )
-from .wire import AnswerName, Piece, Wire
+from .wire import KEY, AnswerName, Piece, Wire
 
 HI = ChatMessageUser("Hi")
 OSLO_CALL = Piece("call", "", OSLO_ID, TOOL, OSLO)
@@ -69,12 +69,14 @@ def test_the_length_of_an_answer_is_limited(wire):
 
 
 def test_a_system_message_is_one(wire):
+    wire.offers("conversation")
     body = heard(wire, ChatMessageSystem("Be brief."), HI).body
     assert wire.readers.system_of(body) == "Be brief."
     assert wire.readers.said(body) == [Piece("user", "Hi")]
 
 
 def test_turns_go_in_their_order(wire):
+    wire.offers("conversation")
     turns = [HI, ChatMessageAssistant("Hello."), ChatMessageUser("Why?")]
     body = heard(wire, *turns).body
     assert wire.readers.said(body) == [
@@ -85,6 +87,7 @@ def test_turns_go_in_their_order(wire):
 
 
 def test_tools_are_offered_with_their_schemas(wire):
+    wire.offers("tool")
     body = heard(wire, tools=TOOLS).body
     assert wire.readers.tools_of(body) == {tool.name: PARAMETERS.to_dict() for tool in TOOLS}
     assert wire.readers.choice_of(body) in ("auto", None)
@@ -98,6 +101,9 @@ def test_a_call_without_tools_offers_none(wire):
 
 @pytest.mark.parametrize("choice", [ToolFunction(TOOL), "any", "none"], ids=["one", "any", "none"])
 def test_a_choice_of_tools_is_said(wire, choice):
+    wire.offers("tool")
+    if choice == "none":
+        wire.offers("choice_none")
     body = heard(wire, tools=TOOLS, tool_choice=choice).body
     assert wire.readers.choice_of(body) == choice
     assert len(wire.readers.tools_of(body)) == len(TOOLS)
@@ -131,6 +137,7 @@ def test_answers_of_parallel_tools_go_back_to_their_calls(wire):
 
 
 def test_a_picture_goes_as_it_is(wire):
+    wire.offers("conversation")
     message = ChatMessageUser([ContentText("See"), ContentImage(IMAGE_URI)])
     assert wire.readers.said(heard(wire, message).body) == [
         Piece("user", "See"),
@@ -139,6 +146,7 @@ def test_a_picture_goes_as_it_is(wire):
 
 
 def test_a_document_goes_as_it_is(wire):
+    wire.offers("conversation")
     message = ChatMessageUser([ContentText("Read"), ContentDocument(PDF_URI)])
     assert wire.readers.said(heard(wire, message).body) == [
         Piece("user", "Read"),
@@ -178,6 +186,7 @@ def test_thoughts_go_back_with_the_call_that_they_led_to(wire, stream):
 
 
 def test_a_schema_of_the_answer_is_sent(wire):
+    wire.offers("structured")
     body = heard(wire, response_schema=SCHEMA).body
     schema = wire.readers.schema_of(body)
     assert schema["properties"] == {"city": {"type": "string"}}

@@ -32,6 +32,12 @@ FailureName: TypeAlias = Literal[
 ]  # fmt: skip
 
 
+WORDS = ("choice_none", "error_in_answer", "conversation")
+"""Further words of `missing`: a choice of no tool at all; an error in an answer with a good status;
+anything but one text of the user's.
+"""
+
+
 class Piece(NamedTuple):
     """One thing of a conversation, as a request has it."""
 
@@ -43,6 +49,31 @@ class Piece(NamedTuple):
     arguments: Body | None = None
 
 
+class Framing(NamedTuple):
+    """How a stream has its events."""
+
+    kind: str
+    """Its content type."""
+    written: Callable[[list[Any]], list[bytes]]
+    """Each event as the server writes it."""
+    garbage: bytes
+    """What is no event."""
+
+
+def as_events(events: list[Any]) -> list[bytes]:
+    """Server-sent events; one whose data has a type is named by it, as the APIs do that have names."""
+    written = []
+    for event in events:
+        named = isinstance(event, dict) and isinstance(event.get("type"), str)
+        name = f"event: {event['type']}\n" if named else ""
+        data = event if isinstance(event, str) else json.dumps(event)
+        written.append(f"{name}data: {data}\n\n".encode())
+    return written
+
+
+SSE = Framing("text/event-stream; charset=utf-8", as_events, b"data: {oops\n\n")
+
+
 class Answer(NamedTuple):
     """What the server says: plain, and the data of each event where it is asked to stream."""
 
@@ -51,6 +82,8 @@ class Answer(NamedTuple):
     """JSON values, or texts such as `[DONE]`."""
     status: int = 200
     """Other than 200: the body is said in both ways."""
+    framing: Framing = SSE
+    headers: Mapping[str, str] = {}
 
 
 class Failure(NamedTuple):
@@ -80,6 +113,9 @@ class Readers:
     top_logprobs_of: Callable[[Body], int] | None = None
 
 
+KEY = "test-key"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wire:
     """A dialect as its server knows it."""
@@ -87,6 +123,13 @@ class Wire:
     name: str
     provider: str
     """Name of the row in the catalog."""
+    of_row: bool = False
+    """Whether it is a row with quirks, of a dialect that has a table of its own. What is about
+    servers and networks that fail below the dialect is not tried again.
+    """
+    key: str | None = KEY
+    """None: a service account of Google's gets tokens, which are the same text."""
+    environment: Mapping[str, str] = field(default_factory=dict)
     model: str
     thinker: str = ""
     """Model of the calls that think; `model` where it is the same."""
@@ -108,7 +151,7 @@ class Wire:
     signature: str | None = None
     """What thoughts are signed with, or their ciphertext."""
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Why the provider does not offer an answer or a failure, by name."""
+    """Why the provider does not offer an answer, a failure or one of `WORDS`, by name."""
 
     def answer(self, name: AnswerName) -> Answer:
         """The answer of that name; skips the test where the provider has none."""
@@ -128,14 +171,3 @@ class Wire:
 
 def as_json(value: Any) -> bytes:
     return json.dumps(value).encode()
-
-
-def as_events(events: list[Any]) -> list[bytes]:
-    """Server-sent events; one whose data has a type is named by it, as the APIs do that have names."""
-    written = []
-    for event in events:
-        named = isinstance(event, dict) and isinstance(event.get("type"), str)
-        name = f"event: {event['type']}\n" if named else ""
-        data = event if isinstance(event, str) else json.dumps(event)
-        written.append(f"{name}data: {data}\n\n".encode())
-    return written

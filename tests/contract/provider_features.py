@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from modeld.errors import ModeldError
@@ -30,10 +31,14 @@ from modeld.types import (
 from modeld_daemon.core.call import Call
 from modeld_daemon.core.ports import Row
 from modeld_daemon.providers.catalog import ROWS
+from modeld_daemon.providers.features import KNOWN
+from modeld_daemon.providers.registry import Registry
 
 from .speakers import PROFILES, SPEAKERS, Speaker, Spoken
 
-__all__ = ["HOUSE", "fate", "generated"]
+__all__ = ["HOUSE", "can", "fate", "generated"]
+
+REGISTRY = Registry(Path("no-data"))
 
 # What the house itself does with a field, or the head of a request says: no body has them.
 HOUSE: Mapping[str, str] = {
@@ -97,6 +102,8 @@ def generated() -> str:
     return "\n".join(
         (
             f"\n### Connections\n\n{_table(_connections())}",
+            f"### Providers\n\n{_PROVIDERS}",
+            _table(_offers()),
             f"### Features\n\n{_table(_abilities())}",
             f"### Fields of GenerateConfig\n\n{_WORDS}",
             _table(_fields()),
@@ -146,6 +153,16 @@ def _speakers(row: Row) -> list[Speaker]:
     return [SPEAKERS[name] for name in names if name in SPEAKERS]
 
 
+# -- what providers claim --------------------------------------------------------------------
+
+
+def _offers() -> Iterator[Sequence[str]]:
+    yield ("provider", *KNOWN)
+    for row in REGISTRY.rows():
+        offered = REGISTRY.features(row)
+        yield (f"`{row.name}/`", *(_word(name in offered) for name in KNOWN))
+
+
 # -- what can be asked for -------------------------------------------------------------------
 
 
@@ -166,6 +183,19 @@ def _abilities() -> Iterator[Sequence[str]]:
         "token counting",
         *("counted" if speaker.counts else "estimated" for speaker in speakers),
     )
+
+
+def can(speaker: Speaker) -> set[str]:
+    """What a dialect's requests show of the features that providers claim."""
+    shown = {
+        "streaming": speaker.streams,
+        "tools": _takes_tools(speaker),
+        "schema": "sent" in fate(speaker, "response_schema"),
+        "logprobs": "sent" in fate(speaker, "logprobs"),
+        "count": speaker.counts,
+        **{name: _takes(speaker, part) for name, part in _MEDIA.items()},
+    }
+    return {name for name, said in shown.items() if said}
 
 
 def _word(said: bool) -> str:
@@ -320,6 +350,12 @@ def _value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value).strip() or "none"
 
 
+_PROVIDERS = """\
+What can be asked of each, as `modeld providers` says it; what one model can do is less. The suite of
+all dialects (`tests/conformance`) holds each of these to the requests and answers of the row.
+**schema**: answers in the shape of a JSON schema; **count**: tokens are counted and not estimated;
+**list**: `modeld models PROVIDER` lists what there is.
+"""
 _WORDS = """\
 **sent**: it changes the request. **warned**: it is left out or changed, and the output's
 `metadata["warnings"]` says so. **refused**: an error. **nothing**: it means nothing there, and

@@ -83,10 +83,10 @@ async def serving(answer: Answer, host: str = "127.0.0.1", **tls: Any) -> AsyncI
         yield server
     finally:
         listener.close()
-        for _ in range(100):
+        for _ in range(500):
             if server.gone >= server.connections:
                 break
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.001)
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from modeld_daemon.service.daemon import Identity
 from modeld_daemon.stores.memory import MemoryCache, MemoryJournal
 
 
-class _Unconfigured:
+class Unconfigured:
     def api_key(self, provider: str) -> str | None:
         return None
 
@@ -99,7 +99,7 @@ class House:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             self.clients = Clients(self.catalog, tasks)
-            resolver = Resolver(self.catalog, Accounts(b"0" * 32), _Unconfigured())
+            resolver = Resolver(self.catalog, Accounts(b"0" * 32), Unconfigured())
             self.sessions = Sessions(resolver, self.clients)
             self.pipeline = Pipeline(
                 Flights(tasks),

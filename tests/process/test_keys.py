@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.key_board import KeyBoard
 from tests.fakes.programs import Program, daemon_pid
 from tests.fakes.upstream import UpstreamThread, fingerprint
 
@@ -23,6 +26,24 @@ for line in sys.stdin:
         os.environ[name] = value
     print(model.generate_sync("hi").completion, flush=True)
 """
+
+ROUNDS, AT_ONCE = 50, 10
+ROUND = f"""
+import asyncio, os, sys
+from modeld import get_model
+
+async def main():
+    models = [get_model(name) for name in sys.argv[1:]]
+    for line in sys.stdin:
+        who, *changed = line.split()
+        os.environ.update(pair.split("=") for pair in changed)
+        calls = [model.generate(f"{{who}} calls") for model in models for _ in range({AT_ONCE})]
+        await asyncio.gather(*calls)
+        print("done", flush=True)
+
+asyncio.run(main())
+"""
+"""Each line is a round of calls; it begins with who calls."""
 
 
 @pytest.fixture
@@ -49,6 +70,68 @@ def test_two_shells_with_two_keys_are_two_accounts(modeld_home, upstream):
             fingerprint("sk-of-two"): 2,
             fingerprint("sk-changed"): 1,
         }
+
+
+@pytest.mark.timeout(90)
+def test_of_thousand_calls_of_two_shells_each_is_sent_with_its_key(modeld_home):
+    """500 calls of each at each of two providers; a third shell changes its keys half-way."""
+    with KeyBoard() as board:
+        models = ("openai/gpt-4o-mini", "anthropic/claude-haiku-4-5")
+        urls = {"OPENAI_BASE_URL": f"{board.url}/v1", "ANTHROPIC_BASE_URL": board.url}
+        shells = {
+            who: Program(ROUND, *models, **urls, **keys_of(who)) for who in ("one", "two", "third")
+        }
+        with shells["one"], shells["two"], shells["third"]:
+            for round in range(ROUNDS):
+                late = round >= ROUNDS // 2
+                for who, shell in shells.items():
+                    changed = " ".join(f"{k}={v}" for k, v in keys_of("changed").items())
+                    shell.tell(f"changed {changed}" if late and who == "third" else who)
+                for shell in shells.values():
+                    assert shell.hear(60) == "done"
+    wrong = [seen for seen in board.seen if seen[2] != f"sk-{seen[0]}-of-{seen[1]}"]
+    assert wrong == []
+    total = ROUNDS * AT_ONCE
+    shares = {"one": total, "two": total, "third": total // 2, "changed": total // 2}
+    assert Counter((dialect, who) for dialect, who, _ in board.seen) == {
+        (dialect, who): share
+        for dialect in ("openai", "anthropic")
+        for who, share in shares.items()
+    }
+    senders = [who for _, who, _ in board.seen]
+    assert sum(a != b for a, b in pairwise(senders)) > ROUNDS  # interleaved
+
+
+def keys_of(who: str) -> dict[str, str]:
+    return {
+        "OPENAI_API_KEY": f"sk-openai-of-{who}",
+        "ANTHROPIC_API_KEY": f"sk-anthropic-of-{who}",
+    }
+
+
+def test_a_variable_of_two_providers_is_told_for_both_whoever_saw_it_change(modeld_home):
+    """It goes there and back: of the way back only the other provider has heard."""
+    text = """
+    import os, sys
+    from modeld import get_model
+
+    url = sys.argv[1]
+    os.environ["AWS_BEARER_TOKEN_BEDROCK"] = "first"
+    chat = get_model("openai/bedrock/m", base_url=f"{url}/v1", responses_api=False)
+    chat.generate_sync("first")
+    os.environ["AWS_BEARER_TOKEN_BEDROCK"] = "second"
+    messages = get_model("anthropic/bedrock/m", base_url=url, aws_region="us-east-1", streaming=False)
+    messages.generate_sync("second")
+    os.environ["AWS_BEARER_TOKEN_BEDROCK"] = "first"
+    chat.generate_sync("first")
+    """
+    with KeyBoard() as board, Program(text, board.url) as program:
+        assert program.end() == []
+    assert [(who, key) for _, who, key in board.seen] == [
+        ("first", "first"),
+        ("second", "second"),
+        ("first", "first"),
+    ]
 
 
 def test_a_changed_dotenv_counts_from_the_next_call_on(modeld_home, upstream, tmp_path):

@@ -100,10 +100,11 @@ class Hub:
             return
         sent = link.environment_sent
         values = self.environment.values(names)
-        if link.environment_seen.get(names) is values:
+        seen, version = link.environment_seen.get(names, (None, 0))
+        if seen is values and version == link.environment_version:
             return
-        link.environment_seen[names] = values
         changed = {n: v for n, v in values.items() if n not in sent or sent[n] != v}
+        link.environment_seen[names] = values, link.environment_version + bool(changed)
         if not changed:
             return
         sent.update(changed)

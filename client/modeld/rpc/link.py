@@ -110,10 +110,10 @@ class Link:
         self.session = ""
         self.daemon_version = ""
         self.environment_sent: dict[str, str | None] = {}
-        self.environment_seen: dict[tuple[str, ...], Mapping[str, str | None]] = {}
-        """Values that were compared with what was sent, by their names."""
-        self.environment_of: dict[str, tuple[str, ...]] = {}
-        """Variables for which the daemon asked, by provider."""
+        self.environment_seen: dict[
+            tuple[str, ...], tuple[Mapping[str, str | None] | None, int]
+        ] = {}
+        """Values that were compared with what was sent, by their names, and at which update."""
         self.environment_version = 0
         """Updates sent."""
         self.environment_known = 0

@@ -45,10 +45,12 @@ class Opening:
         request = model.request()
         size = request.ByteSize()
         check_size(size)
-        provider = model.spec.name.partition("/")[0]
+        needed: tuple[str, ...] = ()
         for _ in range(MOST_ROUNDS):
-            with self._lock:  # a variable may have changed since the last model was opened
-                self._tell(link, link.environment_of.get(provider, ()))
+            # Providers share variables, and one may have changed since the daemon was told of it
+            # for the sake of another: all that were told count.
+            with self._lock:
+                self._tell(link, (*link.environment_sent, *needed))
                 sent = link.environment_version
             answer = self._answer(link, request, size)
             link.environment_known = sent  # frames are read in order
@@ -60,8 +62,7 @@ class Opening:
                     model.link = link
                     model.stateful = answer.stateful
                 return
-            known = link.environment_of.get(provider, ())
-            link.environment_of[provider] = (*known, *answer.need_environment)
+            needed = tuple(answer.need_environment)
         raise DaemonUnavailable("the daemon asks for the same variables again and again")
 
     def _answer(self, link: Link, request: OpenModelRequest, size: int) -> OpenModelResponse:

@@ -184,7 +184,7 @@ def _prepare(row: Row, connection: Connection, arguments: JsonObject) -> Prepare
     signing: Signing | None = find_entra(row, connection)
     if row.quirks.get("place") == "mantle":
         said = row.name, connection.base_url, connection.api_key, connection.environment
-        mantle = Mantle(*said, profile=profile, region=region)
+        mantle = Mantle(*said, profile=profile, region=region, keys=row.key_variables)
         connection = replace(connection, base_url=mantle.base_url(""))
         signing = mantle if mantle.signs else None
     timeout = asyncio.run(_ask_sdk(row, connection, arguments, capture))

@@ -18,7 +18,7 @@ from modeld.errors import ModeldError, PrerequisiteError
 from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
 from .extensions.extensions import Extensions
-from .features import FEATURES
+from .features import features_of
 from .servers.starting import Starting
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
@@ -111,7 +111,7 @@ class Registry:
 
     def features(self, row: Row) -> tuple[str, ...]:
         """What can be asked of it; of an extension, what is known of it."""
-        return FEATURES.get(row.dialect) or self._extensions.features(row)
+        return features_of(row) or self._extensions.features(row)
 
     def look(self) -> None:
         """Looks for extensions, so that `rows` has all that are installed. It may block."""
@@ -143,12 +143,15 @@ class Registry:
 
     @contextmanager
     def _naming(self, row: Row) -> Iterator[None]:
-        """A row of an extension, with quirks that its dialect does not know, is named in errors."""
+        """Errors name the row; so do those of an extension's row with quirks that nobody knows."""
         extension = self._extensions.extension(row)
         try:
             yield
+        except ModeldError as error:
+            error.provider = error.provider or row.name
+            raise
         except Exception as error:
-            if extension is None or isinstance(error, ModeldError):
+            if extension is None:
                 raise
             raise extension.origin.typed(error) from None
 

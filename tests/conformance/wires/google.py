@@ -20,7 +20,7 @@ from ..script import (
     THOUGHTS,
     TOOL,
 )
-from ..wire import Answer, Body, Failure, Piece, Readers, Wire
+from ..wire import Answer, Body, Failure, FailureName, Piece, Readers, Wire
 
 USAGE = {
     "promptTokenCount": 14,
@@ -149,6 +149,19 @@ TOO_LONG = failure(
     "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
 )
 
+FAILURES: dict[FailureName, Failure] = {
+    "unauthorized": failure(
+        400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", BAD_KEY
+    ),
+    "forbidden": failure(403, "PERMISSION_DENIED", "The caller does not have permission"),
+    "no_model": failure(404, "NOT_FOUND", "models/gemini-0 is not found for API version v1"),
+    "bad_request": failure(400, "INVALID_ARGUMENT", "Please use a valid role: user, model."),
+    "rate_limit": failure(429, "RESOURCE_EXHAUSTED", LIMIT.format(10), WAIT),
+    "server": failure(500, "INTERNAL", "An internal error has occurred."),
+    "overloaded": OVERLOADED,
+    "quota": failure(429, "RESOURCE_EXHAUSTED", LIMIT.format(0), WAIT),
+}
+
 WIRE = Wire(
     name="google",
     provider="google",
@@ -176,18 +189,7 @@ WIRE = Wire(
         "model_length": Answer(TOO_LONG.body, [], status=400),
         "logprobs": text((TEXT,), logprobsResult=logprobs()),
     },
-    failures={
-        "unauthorized": failure(
-            400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", BAD_KEY
-        ),
-        "forbidden": failure(403, "PERMISSION_DENIED", "The caller does not have permission"),
-        "no_model": failure(404, "NOT_FOUND", "models/gemini-0 is not found for API version v1"),
-        "bad_request": failure(400, "INVALID_ARGUMENT", "Please use a valid role: user, model."),
-        "rate_limit": failure(429, "RESOURCE_EXHAUSTED", LIMIT.format(10), WAIT),
-        "server": failure(500, "INTERNAL", "An internal error has occurred."),
-        "overloaded": OVERLOADED,
-        "quota": failure(429, "RESOURCE_EXHAUSTED", LIMIT.format(0), WAIT),
-    },
+    failures=FAILURES,
     stream_error=[OVERLOADED.body],
     counters=frozenset(("input_tokens_cache_read", "reasoning_tokens")),
     thoughts={"thoughts": [THINKING, SIGNED], "thoughts_and_tool": [THINKING, OSLO_CALL]},

@@ -6,7 +6,7 @@ signatures must go back: https://openrouter.ai/docs/use-cases/reasoning-tokens.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..chat_shape import (
     call,
@@ -62,10 +62,18 @@ def text(words: tuple[str, ...], finish: str = "stop") -> Answer:
     return Answer(completion({"content": "".join(words)}, finish, USAGE), [*events, *LAST])
 
 
-def calls(*made: Body, before: Answer | None = None) -> Answer:
-    """The calls; `before` has thoughts that come first."""
-    events = before.events[:3] if before else [chunk({"role": "assistant", "content": None})]
-    thought = before.body["choices"][0]["message"] if before else {}
+class Thought(NamedTuple):
+    """Thoughts in a message, and the deltas of a stream."""
+
+    message: Body
+    deltas: list[Body]
+
+
+def calls(*made: Body, before: Thought | None = None) -> Answer:
+    """The calls, and the thoughts that come first."""
+    first = {"role": "assistant", "content": None}
+    events = [chunk(delta) for delta in (before.deltas if before else (first,))]
+    thought = before.message if before else {}
     for index, one in enumerate(made):
         written = one["function"]["arguments"]
         opened = {**one, "index": index, "function": {**one["function"], "arguments": ""}}
@@ -73,21 +81,29 @@ def calls(*made: Body, before: Answer | None = None) -> Answer:
         for piece in (written[:7], written[7:]):
             more = {"index": index, "function": {"arguments": piece}}
             events.append(chunk({"tool_calls": [more]}))
-    message = {**thought, "content": None, "tool_calls": list(made)}
+    message = {"content": None, **thought, "tool_calls": list(made)}
     body = completion(message, "tool_calls", USAGE)
     return Answer(body, [*events, chunk({}, "tool_calls"), *LAST])
 
 
-def thoughts() -> Answer:
-    message = {"content": TEXT, "reasoning": THOUGHTS, "reasoning_details": [DETAIL]}
-    half = len(THOUGHTS) // 2
+HALVES = (THOUGHTS[: len(THOUGHTS) // 2], THOUGHTS[len(THOUGHTS) // 2 :])
+
+
+def detailed() -> Thought:
+    """OpenRouter's: pieces, of which the last is signed."""
     unsigned = {key: value for key, value in DETAIL.items() if key != "signature"}
-    events = [
-        chunk({"reasoning": piece, "reasoning_details": [{**unsigned, "text": piece}]})
-        for piece in (THOUGHTS[:half], THOUGHTS[half:])
+    deltas: list[Body] = [
+        {"reasoning": piece, "reasoning_details": [{**unsigned, "text": piece}]} for piece in HALVES
     ]
     signed = {"type": "reasoning.text", "signature": SIGNATURE, "index": 0}
-    events.append(chunk({"reasoning_details": [{**signed, "format": DETAIL["format"]}]}))
+    deltas.append({"reasoning_details": [{**signed, "format": DETAIL["format"]}]})
+    return Thought({"reasoning": THOUGHTS, "reasoning_details": [DETAIL]}, deltas)
+
+
+def thoughts(thought: Thought) -> Answer:
+    """The thoughts and then the text."""
+    message = {**thought.message, "content": (thought.message.get("content") or "") + TEXT}
+    events = [chunk(delta) for delta in thought.deltas]
     events += [chunk({"content": piece}) for piece in PIECES]
     return Answer(completion(message, "stop", USAGE), [*events, chunk({}, "stop"), *LAST])
 
@@ -175,8 +191,8 @@ WIRE = Wire(
         "text": text(PIECES),
         "tool": calls(call(OSLO_ID, TOOL, OSLO)),
         "parallel": calls(call(OSLO_ID, TOOL, OSLO), call(ROME_ID, TOOL, ROME)),
-        "thoughts": thoughts(),
-        "thoughts_and_tool": calls(call(OSLO_ID, TOOL, OSLO), before=thoughts()),
+        "thoughts": thoughts(detailed()),
+        "thoughts_and_tool": calls(call(OSLO_ID, TOOL, OSLO), before=detailed()),
         "structured": text((SCHEMA_TEXT,)),
         "max_tokens": text(PIECES, "length"),
         "content_filter": text(PIECES, "content_filter"),

@@ -71,7 +71,8 @@ class Anthropic:
         request = build_request(call, route, anthropic_profile(route.model), self._options)
         must = self._must_stream(call, sink)
         streams = self._long(request) if must is None else must
-        exchange = Exchange(call, route, sink, plain_will_do=streams and must is None)
+        may_fall_back = streams and must is None and self._place is None  # the clouds do stream
+        exchange = Exchange(call, route, sink, plain_will_do=may_fall_back)
         history = request.body["messages"]
         for _ in range(1 + _CONTINUATIONS):
             try:

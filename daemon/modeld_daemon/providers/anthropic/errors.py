@@ -61,6 +61,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[ModeldError]], ...] = (
     (re.compile(r"not valid json.*unexpected end of data", re.IGNORECASE), ProviderUnavailable),
 )
 _MODEL = re.compile(r"\b(model|deployment)\b", re.IGNORECASE)  # the latter is Azure's word
+_NO_MODEL = re.compile(r"model identifier is invalid", re.IGNORECASE)  # Amazon's
 
 _TOO_LONG = re.compile(
     r"(prompt|input) is too long|input length and `?max_tokens`? exceed context limit",
@@ -165,6 +166,8 @@ def _kind(error: WireError, status: int | None) -> type[ModeldError]:
         return _BY_TYPE[error.type]
     missing = status == 404 or error.type == "not_found_error"
     if missing and error.structured and _MODEL.search(error.message):
+        return ModelNotFound
+    if status == 400 and _NO_MODEL.search(error.message):
         return ModelNotFound
     if error.type == "invalid_request_error" and status is None:
         return InvalidRequest

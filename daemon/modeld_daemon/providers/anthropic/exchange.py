@@ -61,6 +61,7 @@ class Exchange:
 
     def complete(self, response: Response) -> None:
         """Reads a plain answer."""
+        self._plain_will_do = False  # it is what came
         self._call.told(rate_limits(response.headers))
         self._read(response, response.body)
 

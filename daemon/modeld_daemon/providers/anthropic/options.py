@@ -12,6 +12,7 @@ from modeld.types import JsonObject, JsonValue
 from ...core.ports import Connection, Row
 from ..aws.place import check_aws, named_region
 from ..azure.entra import check_entra
+from .location import named_location
 
 __all__ = ["Options", "check", "missing_key", "read_options"]
 
@@ -65,6 +66,8 @@ def check(row: Row, model: str, connection: Connection, shared: object = None) -
     if row.quirks.get("place") == "bedrock":
         named_region(model, options.aws_region, connection.environment)
         check_aws(row.name, connection.api_key)
+    elif row.quirks.get("place") == "vertex":
+        named_location(row.name, connection.environment)
 
 
 def missing_key(row: Row) -> PrerequisiteError:

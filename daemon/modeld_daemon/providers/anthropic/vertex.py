@@ -12,8 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from modeld.errors import InvalidRequest, PrerequisiteError
-
 from ...core.ports import Connection, ModelListing, Row
 from ..http.client import HttpClient
 from ..http.dial import tls_context
@@ -21,6 +19,7 @@ from ..http.endpoint import Endpoint
 from ..http.jsontext import dumps
 from ..listing import fetch_google
 from ..signing import Proof
+from .location import named_location, named_project
 from .options import Options
 from .request import WireRequest, counting_body
 from .told_in_body import told_in_body
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["VertexPlace"]
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-_REGIONS = ("ANTHROPIC_VERTEX_REGION", "CLOUD_ML_REGION")
-_PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
 _VERSION = "vertex-2023-10-16"
 
 
@@ -101,28 +98,17 @@ class VertexPlace:
 
     def _url(self, model: str, project: str | None, method: str) -> str:
         region = self._region()
-        project = self._named(_PROJECTS, project)
+        project = named_project(self._row.name, self._environment, project)
         place = f"projects/{quote(project, safe='')}/locations/{region}/publishers/anthropic"
         return f"{self._base(region)}/{place}/models/{quote(model, safe='@')}:{method}"
 
     def _region(self) -> str:
-        region = self._named(_REGIONS)
-        if not region.replace("-", "").isalnum():
-            raise InvalidRequest(f"{region!r} is no location of Google Cloud")
-        return region
+        return named_location(self._row.name, self._environment)
 
     def _base(self, region: str) -> str:
         prefix = "" if region == "global" else f"{region}-"
         base = self._base_url or f"https://{prefix}aiplatform.googleapis.com/v1"
         return base.rstrip("/")
-
-    def _named(self, variables: tuple[str, ...], otherwise: str | None = None) -> str:
-        found = (self._environment[name] for name in variables if self._environment.get(name))
-        value = next(found, otherwise)
-        if not value:
-            message = f"{self._row.name} needs {variables[0]}: set it in the environment."
-            raise PrerequisiteError(message, provider=self._row.name)
-        return value
 
     async def _load(self) -> Tokens:
         async with self._lock:

@@ -45,6 +45,7 @@ class Signer:
         profile: The profile that the caller names, if he does.
         region: The region that the caller names, if he does.
         service: The name by which requests to the service are signed.
+        keys: Variables of the provider's own keys, for errors.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Signer:
         profile: str | None = None,
         region: str | None = None,
         service: str = "bedrock",
+        keys: tuple[str, ...] = (),
     ) -> None:
         self._provider = provider
         self._service = service
@@ -69,7 +71,7 @@ class Signer:
             where = f" (the profile {name!r} has none)" if name else ""
             raise PrerequisiteError(
                 f"No AWS credentials for {provider}{where}: set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or AWS_BEARER_TOKEN_BEDROCK.",
+                f"AWS_SECRET_ACCESS_KEY, or {' or '.join(('AWS_PROFILE', *keys))}.",
                 provider=provider,
             )
 

@@ -43,6 +43,7 @@ class Mantle:
         environment: Variables of the caller's session.
         profile: The profile that the caller names.
         region: The region that the caller names.
+        keys: Variables of the provider's keys, for errors.
     """
 
     def __init__(
@@ -54,13 +55,14 @@ class Mantle:
         *,
         profile: str | None = None,
         region: str | None = None,
+        keys: tuple[str, ...] = (),
     ) -> None:
         self._own_url = base_url.rstrip("/") if base_url else None
         region = named_region("", region, environment)
         self._signer: Signer | None = None
         if bearer is None:
             module = importlib.import_module(".credentials", __package__)
-            signer: Signer = module.Signer(provider, environment, profile, region, _SERVICE)
+            signer: Signer = module.Signer(provider, environment, profile, region, _SERVICE, keys)
             self._signer = signer
             region = region or signer.region
         self._region = region or region_of(base_url or "") or _REGION

@@ -45,7 +45,10 @@ def named_region(model: str, region: str | None, environment: Mapping[str, str])
         or environment.get("AWS_DEFAULT_REGION")
     )
     if found and not _REGION.fullmatch(found):
-        raise InvalidRequest(f"{found!r} is no region of AWS")
+        raise InvalidRequest(
+            f"{found!r} is no region of AWS, such as us-east-1: set AWS_REGION, or give the model "
+            "arg aws_region=."
+        )
     return found or None
 
 
@@ -154,7 +157,8 @@ class Place:
 
     def _no_region(self) -> str:
         raise PrerequisiteError(
-            f"No AWS region for {self._provider}: set AWS_REGION, or give the model arg region=.",
+            f"No AWS region for {self._provider}: set AWS_REGION, or give the model "
+            "arg aws_region=.",
             provider=self._provider,
         )
 
@@ -170,7 +174,11 @@ class Place:
         """In a thread: botocore takes a while to import, and credentials may be far away."""
         module = importlib.import_module(".credentials", __package__)
         signer: Signer = module.Signer(
-            self._provider, self._environment, self._profile, self._region
+            self._provider,
+            self._environment,
+            self._profile,
+            self._region,
+            keys=(BEARER_VARIABLE,),
         )
         return signer
 

@@ -82,11 +82,12 @@ class Exchange:
             result = sad_result(error, response.status, self._route.model)
             if result is None:
                 raise self._failure(error, response.status, response)
-            return result
-        try:
-            output = self._made(loads(body), response)
-        except _WRONG_SHAPE as error:
-            raise self._garbage(error, response) from None
+            output = result
+        else:
+            try:
+                output = self._made(loads(body), response)
+            except _WRONG_SHAPE as wrong:
+                raise self._garbage(wrong, response) from None
         if self._sink is not None:
             replay_output(output, self._sink)
         return output

@@ -234,7 +234,7 @@ class Google:
                 if self._closed:
                     raise ProviderUnavailable("The provider is closed", provider=self._row.name)
                 self._tokens = await asyncio.to_thread(
-                    _make_tokens, self._row.name, self._connection.environment, self._options
+                    _make_tokens, self._row, self._connection.environment, self._options
                 )
             return self._tokens
 
@@ -272,11 +272,16 @@ class _Watched:
         self._sink.queued(reason, position, progress)
 
 
-def _make_tokens(provider: str, environment: Mapping[str, str], options: Any) -> Tokens:
+def _make_tokens(row: Row, environment: Mapping[str, str], options: Any) -> Tokens:
     """In a thread: google-auth takes half a second to import, and credentials may be far away."""
     module = importlib.import_module(".credentials", __package__)
     tokens: Tokens = module.Tokens(
-        provider, environment, options.credentials_file, options.scopes, tls_context(environment)
+        row.name,
+        environment,
+        options.credentials_file,
+        options.scopes,
+        tls_context(environment),
+        row.key_variables,
     )
     return tokens
 

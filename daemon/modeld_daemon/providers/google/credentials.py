@@ -51,6 +51,7 @@ class Tokens:
         file: Path of a credentials file; the usual places are looked through when None.
         scopes: OAuth scopes.
         tls: How servers are trusted.
+        keys: Variables of the provider's API key, for errors.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Tokens:
         file: str | None,
         scopes: tuple[str, ...],
         tls: ssl.SSLContext,
+        keys: tuple[str, ...] = (),
     ) -> None:
         self._provider = provider
+        self._keys = keys
         self._lock = threading.Lock()
         self._request = _Transport(environment, tls)
         try:
@@ -96,9 +99,10 @@ class Tokens:
     def _failure(self, error: google.auth.exceptions.GoogleAuthError) -> ModeldError:
         text = str(error.args[0] if error.args else error)
         if isinstance(error, google.auth.exceptions.DefaultCredentialsError):
+            names = " or ".join(("GOOGLE_APPLICATION_CREDENTIALS", *self._keys))
             message = (
                 f"No credentials for {self._provider}: {text} Run 'gcloud auth application-default "
-                "login', or set GOOGLE_APPLICATION_CREDENTIALS or VERTEX_API_KEY."
+                f"login', or set {names}."
             )
             return PrerequisiteError(message, provider=self._provider)
         transport = isinstance(error, google.auth.exceptions.TransportError)

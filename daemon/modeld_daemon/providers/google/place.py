@@ -170,7 +170,10 @@ def _own_vertex_url(row: Row, connection: Connection) -> str | None:
 
 def _regional_url(location: str) -> str:
     if not location.replace("-", "").isalnum():
-        raise InvalidRequest(f"{location!r} is no location of Google Cloud")
+        raise InvalidRequest(
+            f"{location!r} is no location of Google Cloud, such as us-east5: set "
+            "GOOGLE_CLOUD_LOCATION, or give the model arg location=."
+        )
     if location == "global":
         return "https://aiplatform.googleapis.com"
     if location in _MULTI_REGIONS:

@@ -37,6 +37,10 @@ _BY_WORD: Mapping[str, type[ModeldError]] = {
     "authentication_error": AuthenticationError,
     "permission_error": PermissionDenied,
     "model_not_found": ModelNotFound,
+    "model_not_available": ModelNotFound,  # Together
+    "invalid_model": ModelNotFound,  # Perplexity
+    "unknown_model": ModelNotFound,  # Azure
+    "DeploymentNotFound": ModelNotFound,  # Azure
     "rate_limit_exceeded": RateLimited,
     "rate_limit_error": RateLimited,
     "server_error": ProviderUnavailable,
@@ -68,6 +72,12 @@ _QUOTA = re.compile(
     r"exceeded your current quota|insufficient (balance|credits|funds)", re.IGNORECASE
 )
 _MODEL = re.compile(r"\bmodel\b|\bdeployment\b", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"\bmodel not (exist|found)|\bno such model|is not a valid model id"
+    r"|\bmodel:? ?[\"'`(]?[\w./:@-]*[\"'`)]? (does not exist|not found|is not available)",
+    re.IGNORECASE,
+)
+"""A model that is not there, where the status says another thing: of DeepSeek, OpenRouter, SambaNova."""
 
 _SAD_CODES: Mapping[str, StopReason] = {
     "context_length_exceeded": "model_length",
@@ -202,6 +212,8 @@ def _kind(error: WireError, status: int | None) -> type[ModeldError]:
     if status in (402, 429) and _QUOTA.search(error.message):
         return QuotaExhausted
     if status == 404 and error.structured and _MODEL.search(error.message):
+        return ModelNotFound
+    if status in (400, 410, 422) and error.structured and _NO_MODEL.search(error.message):
         return ModelNotFound
     if status is not None and status >= 500:
         return ProviderUnavailable
