@@ -67,6 +67,10 @@ if TYPE_CHECKING:
         JSON_SCHEMA_EXTENDED_FIELDS as JSON_SCHEMA_EXTENDED_FIELDS, ToolParam as ToolParam,
         ToolParams as ToolParams, json_schema as json_schema,
     )
+    from .session import (
+        NamedSession as NamedSession, SessionSettings as SessionSettings,
+        SessionUsage as SessionUsage,
+    )
     from .stream import (
         STREAM_EVENT_TYPES as STREAM_EVENT_TYPES, StreamEvent as StreamEvent,
         StreamFinishedEvent as StreamFinishedEvent, StreamQueuedEvent as StreamQueuedEvent,
@@ -114,6 +118,7 @@ _NAMES = {
     ),
     "record": "ModelCall ModelCallFilter ModelConfig ModelEvent ModelRequestId ModelRole",
     "schema": ("JSONSchema JSONType JSON_SCHEMA_EXTENDED_FIELDS ToolParam ToolParams json_schema"),
+    "session": "NamedSession SessionSettings SessionUsage",
     "stream": (
         "STREAM_EVENT_TYPES StreamEvent StreamFinishedEvent StreamQueuedEvent "
         "StreamReasoningEvent StreamRetryEvent StreamTextEvent StreamToolCallEvent "
