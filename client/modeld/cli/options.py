@@ -150,8 +150,8 @@ def model_options(command: F) -> F:
         "-m",
         "--model",
         metavar="PROVIDER/MODEL",
-        help="The model, such as openai/gpt-4o-mini. Without it: the variable MODELD_MODEL or "
-        "INSPECT_EVAL_MODEL.",
+        help="The model, such as openai/gpt-4o-mini. Without it: that of the session, or the "
+        "variable MODELD_MODEL or INSPECT_EVAL_MODEL.",
     )(decorated)
 
 

@@ -12,6 +12,7 @@ from ..environment import Environment
 from ..errors import InvalidRequest, PrerequisiteError
 from ..handle import Model
 from ..roles import active_model, role_models
+from ..sessions import get_session, joined_session, resolve_model
 from ..types import GenerateConfig, ModelConfig
 from .load import Loader, Tasks
 from .options import EvalOptions
@@ -51,16 +52,18 @@ def resolve(
         ModeldError: A model, a role or a task is wrong; nothing has been run then.
     """
     loader = loader or Loader(options.task_args)
-    models = list(_models(model, options))
+    session = joined_session()
+    shared = {} if session is None else get_session(session).settings.roles
+    models = list(_models(model, options, session))
     out: list[Resolved] = []
     for index, one in enumerate(models):
-        roles = _roles(options.model_roles, one)
+        roles = _roles({**shared, **options.model_roles}, one)
         with bound(one, roles):
             loaded = loader.load(tasks)
         if not loaded:
             raise PrerequisiteError("There are no tasks to run.")
         # A task with a model of its own is run with that one, and once.
-        out += [_resolved(t, one, options) for t in loaded if index == 0 or t.model is None]
+        out += [_resolved(t, one, options, shared) for t in loaded if index == 0 or t.model is None]
     return out
 
 
@@ -75,7 +78,9 @@ def bound(model: Model, roles: Roles) -> Iterator[None]:
         active_model.reset(active)
 
 
-def _resolved(task: Task, model: Model, options: EvalOptions) -> Resolved:
+def _resolved(
+    task: Task, model: Model, options: EvalOptions, shared: Mapping[str, Any]
+) -> Resolved:
     from_task = task.model
     if isinstance(from_task, str):
         model = get_model(from_task)
@@ -88,14 +93,21 @@ def _resolved(task: Task, model: Model, options: EvalOptions) -> Resolved:
     return Resolved(
         task,
         model,
-        _roles({**task.model_roles, **options.model_roles}, model),
+        _roles({**shared, **task.model_roles, **options.model_roles}, model),
         task.config.merge(options.config),
         epochs,
         steps,
     )
 
 
-def _models(model: Models | NotGiven, options: EvalOptions) -> Iterator[Model]:
+def _models(model: Models | NotGiven, options: EvalOptions, session: str | None) -> Iterator[Model]:
+    said, args = options.config, dict(options.model_args)
+    base_url = _base_url(options)
+    if isinstance(model, NotGiven) and session is not None:
+        own = resolve_model(session, config=said).model
+        said, args = own.config, {**own.args, **args}
+        if own.model:
+            model, base_url = own.model, options.model_base_url or own.base_url
     if isinstance(model, NotGiven):
         environment = Environment()
         names = next(
@@ -121,8 +133,7 @@ def _models(model: Models | NotGiven, options: EvalOptions) -> Iterator[Model]:
         if one in ("none", "none/none"):
             yield get_model("none")
         else:
-            at = _base_url(options)
-            yield get_model(one, config=options.config, base_url=at, **dict(options.model_args))
+            yield get_model(one, config=said, base_url=base_url, **args)
 
 
 def _base_url(options: EvalOptions) -> str | None:
