@@ -223,7 +223,7 @@ def test_an_unknown_name_in_a_file_of_settings_is_refused(tmp_path):
 
 def test_options_may_come_from_variables(monkeypatch):
     @click.command(cls=Command)
-    @config_options(env_prefix="INSPECT_EVAL")
+    @config_options(variables=True)
     @click.pass_context
     def evaluate(ctx, config):
         ctx.find_root().obj.append(config)

@@ -7,10 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidRequest
-from ..types import GenerateConfig, JsonObject
+from ..types import GenerateConfig, JsonObject, JsonValue, ModelCost
 from .reducers import Epochs
 from .solver import Solver
 from .task import RoleModels
+
+
+@dataclass(frozen=True)
+class NamedSolver:
+    """A solver by its registered name, or by "file.py@name"."""
+
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -21,7 +29,8 @@ class EvalOptions:
     model_args: Mapping[str, Any] = field(default_factory=dict)
     model_roles: RoleModels = field(default_factory=dict)
     task_args: Mapping[str, Any] = field(default_factory=dict)
-    solver: Solver | Sequence[Solver] | None = None
+    solver: Solver | Sequence[Solver] | NamedSolver | str | None = None
+    """Instead of the tasks' own."""
     tags: Sequence[str] | None = None
     metadata: JsonObject | None = None
     log_dir: str | None = None
@@ -33,6 +42,9 @@ class EvalOptions:
     message_limit: int | None = None
     token_limit: int | None = None
     time_limit: float | None = None
+    cost_limit: float | None = None
+    model_cost_config: Mapping[str, JsonValue | ModelCost] | None = None
+    """Prices by full model name, over those of `set_model_cost`."""
     max_samples: int | None = None
     max_tasks: int | None = None
     score: bool = True
@@ -43,5 +55,9 @@ class EvalOptions:
             value = getattr(self, name)
             if isinstance(value, (int, float)) and value < 1:
                 raise InvalidRequest(f"{name} must be at least 1 (got {value!r})")
+        for name in ("time_limit", "cost_limit"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InvalidRequest(f"{name} must be more than 0 (got {value!r})")
         if isinstance(self.epochs, int):
             self.epochs = Epochs(self.epochs)

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     )
     from .record import (
         ModelCall as ModelCall, ModelCallFilter as ModelCallFilter,
-        ModelConfig as ModelConfig, ModelEvent as ModelEvent,
+        ModelConfig as ModelConfig, ModelCost as ModelCost, ModelEvent as ModelEvent,
         ModelRequestId as ModelRequestId, ModelRole as ModelRole,
     )
     from .schema import (
@@ -116,7 +116,7 @@ _NAMES = {
         "AdaptiveConcurrency BatchConfig CachePolicy ImageOutput adaptive_from_string "
         "expiry_seconds"
     ),
-    "record": "ModelCall ModelCallFilter ModelConfig ModelEvent ModelRequestId ModelRole",
+    "record": "ModelCall ModelCallFilter ModelConfig ModelCost ModelEvent ModelRequestId ModelRole",
     "schema": ("JSONSchema JSONType JSON_SCHEMA_EXTENDED_FIELDS ToolParam ToolParams json_schema"),
     "session": "NamedSession SessionSettings SessionUsage",
     "stream": (
