@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 import os
 import re
 import sys
@@ -13,7 +14,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..errors import InvalidRequest, PrerequisiteError
+from ..errors import InvalidRequest, ModeldError, PrerequisiteError
 from . import multiple_choice, prompts  # noqa: F401  # they register solvers
 from .options import NamedSolver
 from .registry import registered
@@ -107,10 +108,16 @@ class Loader:
     def _made(self, make: Callable[..., Task]) -> Task:
         try:
             return called(lambda: make(**self._args))
-        except TypeError as error:
-            if self._args and "argument" in str(error):
-                raise InvalidRequest(f"task '{_name(make)}': {error}") from error
+        except ModeldError:
             raise
+        except Exception as error:
+            if isinstance(error, TypeError) and "argument" in str(error) and self._args:
+                raise InvalidRequest(f"task '{_name(make)}': {error}") from error
+            path = inspect.getsourcefile(inspect.unwrap(make))
+            place = _place(error, Path(path)) if path else ""
+            raise PrerequisiteError(
+                f"The task '{_name(make)}' cannot be made: {type(error).__name__}: {error}{place}"
+            ) from error
 
     def _functions(self, path: Path) -> list[Callable[..., Task]]:
         if path not in self._files:
