@@ -18,6 +18,9 @@ from tests.fakes.programs import Program, daemon_pid, kill_daemon, until
 from tests.fakes.upstream import UpstreamThread, fingerprint
 
 MODELD = [sys.executable, "-m", "modeld"]
+
+pytestmark = pytest.mark.timeout(90)
+
 ASKING = """
 import sys
 from modeld import get_model
@@ -61,7 +64,7 @@ def flushed(home: Path) -> int:
 
 
 def shown() -> dict:
-    return json.loads(modeld("session", "show", "dev", "--json"))
+    return sessions.get_session("dev").to_dict()
 
 
 def test_a_session_and_what_was_used_outlive_the_daemon(modeld_home, upstream):
@@ -82,6 +85,7 @@ def test_a_session_and_what_was_used_outlive_the_daemon(modeld_home, upstream):
         assert upstream.stats().keys == {fingerprint("key-of-the-shell-1234"): 3}
         until(lambda: flushed(modeld_home) == 3)
         before = shown()
+        assert json.loads(modeld("session", "show", "dev", "--json")) == before
         assert {n: u["calls"] for n, u in before["model_usage"].items()} == {
             "openai-api/acme/grader": 1,
             "openai-api/acme/own": 2,
@@ -162,6 +166,21 @@ def test_an_evaluation_takes_its_models_from_the_session(modeld_home, tmp_path, 
     done = subprocess.run([*MODELD, "eval", "tiny.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "There is no session gone. Create it: 'modeld session create gone" in done.stderr
+
+
+def test_the_commands_of_a_shell_that_has_joined(modeld_home, monkeypatch):
+    modeld("session", "create", "dev", "-m", "mockllm/own", "--role", "grader=mockllm/grader")
+    monkeypatch.setenv("MODELD_SESSION", "dev")
+    for words, model in (((), "own"), (("--role", "grader"), "grader"), (("-m", "mockllm/x"), "x")):
+        modeld("generate", *words, "hi")
+        assert shown()["model_usage"][f"mockllm/{model}"]["calls"] == 1
+    findings = json.loads(modeld("doctor", "--json"))["findings"]
+    (session,) = [one for one in findings if one["check"] == "session"]
+    assert (session["state"], session["text"]) == ("ok", "dev: model mockllm/own, roles grader")
+    modeld("session", "set", "dev", "--unset", "model", "--remove-role", "grader")
+    monkeypatch.setenv("MODELD_MODEL", "mockllm/of-the-variable")
+    modeld("generate", "hi")
+    assert shown()["model_usage"]["mockllm/of-the-variable"]["calls"] == 1
 
 
 def test_a_broken_database_is_set_aside_and_told(modeld_home):

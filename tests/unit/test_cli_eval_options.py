@@ -357,6 +357,15 @@ def test_a_form_of_an_option(said, words, field, value):
     assert tasks is None
 
 
+def test_prices_come_from_a_file(said, folder, monkeypatch):
+    (folder / "prices.yaml").write_text("openai/gpt-4o: {input: 2.5, output: 10}\n")
+    prices = {"openai/gpt-4o": {"input": 2.5, "output": 10}}
+    assert said("--model-cost-config", "prices.yaml")[2].model_cost_config == prices
+    monkeypatch.setenv("INSPECT_EVAL_MODEL_COST_CONFIG", "prices.yaml")
+    monkeypatch.setenv("INSPECT_EVAL_COST_LIMIT", "0.25")
+    assert (said()[2].model_cost_config, said()[2].cost_limit) == (prices, 0.25)
+
+
 def test_a_bare_flag_leaves_the_tasks_alone(said):
     assert said("--fail-on-error", "arc.py")[0] == ["arc.py"]
     assert said("--retry-on-error", "arc.py")[0] == ["arc.py"]

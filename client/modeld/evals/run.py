@@ -43,10 +43,12 @@ def eval(
     Args:
         tasks: A file "arc.py" or "arc.py@name", a Task, a `@task` function, or a list of these;
             None is all tasks in and below the working folder.
-        model: Name, names with commas between them, Model, or a list of these; None is "no
-            model". When not given: MODELD_MODEL or INSPECT_EVAL_MODEL, else no model.
+        model: Name, names with commas between them, Model, ModelConfig, or a list of these; None is
+            "no model". When not given: that of the session, else MODELD_MODEL or
+            INSPECT_EVAL_MODEL, else no model.
         **options: Fields of `EvalOptions` (model_args, model_roles, task_args, limit, epochs,
-            max_samples, fail_on_error, message_limit, token_limit, time_limit, log_dir, score …),
+            max_samples, fail_on_error, message_limit, token_limit, time_limit, cost_limit, solver,
+            log_dir, score …),
             `display` ("plain" or "none"), and of GenerateConfig (temperature, max_connections …).
 
     Raises:
