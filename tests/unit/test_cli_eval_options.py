@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from modeld import GenerateConfig, JSONSchema, ResponseSchema, eval  # noqa: A004 - the public name
 from modeld.cli import evaluate
 from modeld.cli.root import COMMANDS, root
-from modeld.cli.variables import split_words
 from modeld.evals.options import EvalOptions, NamedSolver
 from modeld.evals.resolve import NOT_GIVEN
 from modeld.evals.run import read_options
 from modeld.log import EvalLog
 from modeld.solver import generate
+from modeld.texts import split_words
 from modeld.types import CONFIG_FIELDS, ModelConfig
 
 CONFIGURED = ("generate", "chat", "eval", "eval-set", "session create", "session set")

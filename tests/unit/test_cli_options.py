@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from modeld.cli import values
+from modeld import texts as values
 from modeld.cli.command import Command
 from modeld.cli.fields import READERS, read_field
 from modeld.cli.option_table import ROWS

@@ -166,7 +166,8 @@ def test_prices_are_told_once_for_a_process_and_anew_for_a_run():
         ({"a/b": {"input": -1, "output": 1}}, "price input of a/b must be a number of dollars"),
         ({"a/b": {"input": "1", "output": 1}}, "input"),
         ({"a/b": {"input": float("nan"), "output": 1}}, "price input of a/b"),
-        ("prices.yaml", "model_cost_config must be a mapping"),
+        ("gone.yaml", "The config file gone.yaml does not exist"),
+        (5, "model_cost_config must be a mapping"),
     ],
 )
 def test_prices_that_make_no_sense_are_named(given, said):

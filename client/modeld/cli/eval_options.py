@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import ModeldError
+from ..texts import evaluation_variables
 from .eval_values import Given, read_run
 from .options import ModelChoice, config_options, model_options
-from .variables import VariableOption, evaluation_variables
+from .variables import VariableOption
 
 F = TypeVar("F", bound=Callable[..., object])
 

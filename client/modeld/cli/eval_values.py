@@ -13,12 +13,11 @@ from ..evals.options import EvalOptions, NamedSolver
 from ..evals.reducers import Epochs
 from ..evals.resolve import NOT_GIVEN, Models, NotGiven
 from ..evals.run import read_options
+from ..texts import comma_list, mapping_file, model_argument, variable_arguments
 from ..types import GenerateConfig, JsonObject, ModelConfig
 from .options import ModelChoice, provider_arguments
 from .role_option import model_role, model_specs
 from .run_config import RunConfig, read_run_config
-from .values import comma_list, mapping_file, model_argument
-from .variables import evaluation_variables, split_words, variable
 
 _AS_THEY_ARE = (
     "message_limit", "token_limit", "time_limit", "cost_limit", "max_samples", "max_tasks",
@@ -108,9 +107,8 @@ def _model(
             return model_specs(given["specs"]), None, {}
     base_url = given["model_base_url"] or choice.base_url
     args = _pairs((), given["model_config"])
-    said = variable(evaluation_variables("model-args"))
-    if not choice.args and said:  # as the reference: options replace the variable as a whole
-        args |= _pairs(split_words(said), None)
+    if not choice.args:  # as the reference: options replace the variable as a whole
+        args |= variable_arguments("model-args")
     args = provider_arguments({**args, **choice.args})
     if choice.name is None and isinstance(run.model, ModelConfig):
         return [run.model], base_url, args

@@ -15,10 +15,10 @@ from ..evals.options import EvalOptions
 from ..evals.progress import Board
 from ..evals.resolve import Models, NotGiven
 from ..evals.run import run_evals
+from ..texts import mapping_file
 from .command import Command, json_option, print_json
 from .eval_board import board_shown, logs_as_json, print_summary
 from .eval_options import eval_options
-from .values import mapping_file
 
 EXAMPLES = """\b
 Examples:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import ModeldError
+from ..texts import evaluation_variables, mapping_file, model_argument
 from ..types import GenerateConfig, JsonObject, JsonValue
 from .fields import choices, is_switch, read_field
 from .option_table import FLAGS, ROWS
-from .values import mapping_file, model_argument
-from .variables import VariableOption, evaluation_variables
+from .variables import VariableOption
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ModeldError
+from ..texts import yaml_value
 from ..types import CONFIG_FIELDS, GenerateConfig, JsonObject, JsonValue, ModelConfig
-from .values import yaml_value
 
 Bound = str | ModelConfig | list[str | ModelConfig]
 

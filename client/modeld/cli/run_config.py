@@ -10,8 +10,8 @@ from ..evals.log import EvalConfig
 from ..evals.options import EvalOptions, NamedSolver
 from ..evals.reducers import Epochs
 from ..evals.run import read_options
+from ..texts import mapping_file
 from ..types import CONFIG_FIELDS, GenerateConfig, JsonObject, JsonValue, ModelConfig
-from .values import mapping_file
 
 _KEYS = (
     "task", "model", "model_roles", "generate_config", "eval_config", "solver", "tags", "metadata",

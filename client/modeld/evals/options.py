@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidRequest
+from ..environment import Environment
+from ..errors import InvalidRequest, PrerequisiteError
 from ..types import GenerateConfig, JsonObject, JsonValue, ModelCost
 from .reducers import Epochs
 from .solver import Solver
@@ -61,3 +64,35 @@ class EvalOptions:
                 raise InvalidRequest(f"{name} must be more than 0 (got {value!r})")
         if isinstance(self.epochs, int):
             self.epochs = Epochs(self.epochs)
+
+
+def mapping_of_file(name: str | Path) -> JsonObject:
+    """The mapping in a JSON or YAML file."""
+    try:
+        mapping: JsonObject = _texts().mapping_file(str(name))
+    except (ValueError, OSError) as error:
+        raise InvalidRequest(str(error)) from None
+    return mapping
+
+
+def variable_model_args() -> dict[str, Any]:
+    """The arguments of MODELD_EVAL_MODEL_ARGS or INSPECT_EVAL_MODEL_ARGS."""
+    environment = Environment()
+    if not any(environment.get(f"{whose}_EVAL_MODEL_ARGS") for whose in ("MODELD", "INSPECT")):
+        return {}
+    try:
+        args: dict[str, Any] = _texts().variable_arguments("model-args")
+    except ValueError as error:
+        raise InvalidRequest(f"the variable of model args is wrong: {error}") from None
+    return args
+
+
+def _texts() -> Any:
+    """The room that reads texts, which not every program needs and whose package may be missing."""
+    try:
+        return import_module("modeld.texts")
+    except ModuleNotFoundError as error:
+        raise PrerequisiteError(
+            f"Files and variables need the package {error.name}. Install with: "
+            "pip install 'modeld[cli]'"
+        ) from None

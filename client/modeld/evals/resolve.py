@@ -16,7 +16,7 @@ from ..roles import active_model, role_models
 from ..sessions import get_session, joined_session, resolve_model
 from ..types import GenerateConfig, ModelConfig
 from .load import Loader, Tasks
-from .options import EvalOptions, NamedSolver
+from .options import EvalOptions, NamedSolver, variable_model_args
 from .reducers import Epochs
 from .task import Task
 
@@ -124,9 +124,11 @@ def _models(model: Models | NotGiven, options: EvalOptions, session: str | None)
     base_url = _base_url(options)
     if isinstance(model, NotGiven) and session is not None:
         own = resolve_model(session, config=said).model
-        said, args = own.config, {**own.args, **args}
+        said = own.config
         if own.model:
             model, base_url = own.model, options.model_base_url or own.base_url
+            args = {**own.args, **args}
+    args = args or variable_model_args()
     if isinstance(model, NotGiven):
         environment = Environment()
         names = next(
