@@ -86,7 +86,7 @@ _ROOMS = {
 """Room of each public name that does not live in `types`."""
 
 _FACES = (
-    "cache", "daemon", "dataset", "log", "model", "scorer", "solver", "tool", "util",
+    "cache", "daemon", "dataset", "log", "model", "scorer", "sessions", "solver", "tool", "util",
 )  # fmt: skip
 """Modules that are attributes of the package even before somebody imports them."""
 

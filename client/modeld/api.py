@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from . import types  # its names load when they are first used
@@ -11,10 +12,12 @@ from .errors import InvalidRequest, PrerequisiteError
 from .handle import Model
 from .mock import ScriptedModel
 from .roles import active_model, role_models
+from .sessions import joined_session, resolve_model
 from .spec import ModelSpec, checked_args
 
 if TYPE_CHECKING:
     from .mock import Script
+    from .rpc.named import ChosenModel
     from .types import GenerateConfig, JsonObject
 
 __all__ = ["get_model"]
@@ -43,8 +46,10 @@ def get_model(
 
     Args:
         model: "<provider>/<model>", such as "openai/gpt-4o". None: the role's model, `default`,
-            the model under evaluation, or that of MODELD_MODEL or INSPECT_EVAL_MODEL.
-        role: Name under which the model is used. A model bound to the role wins over all else.
+            the model under evaluation, that of the session which MODELD_SESSION names, or that of
+            MODELD_MODEL or INSPECT_EVAL_MODEL.
+        role: Name under which the model is used. A model bound to the role, by the running task or
+            else by the session, wins over all else.
         required: Whether an unbound role is an error.
         default: Model for an unbound role, or when no model is named.
         config: How to generate, under what each call says.
@@ -57,6 +62,7 @@ def get_model(
         InvalidRequest: The name or an argument is wrong (also a ValueError).
         ModelNotFound: There is no such provider or model (also a ValueError).
         PrerequisiteError: A key or a package is missing; the message says which.
+        SessionNotFound: There is no session that MODELD_SESSION names.
         DaemonUnavailable: The daemon cannot be reached or started.
     """
     if isinstance(model, Model):
@@ -66,17 +72,55 @@ def get_model(
     bound = _bound(role, config)
     if bound is not None:
         return bound
-    if role is not None and required and default is None:
-        raise PrerequisiteError(f"Model role '{role}' is required and was not specified.")
+    said = config or types.GenerateConfig()
+    spec = ModelSpec("", base_url, api_key, dict(model_args), said, joined_session())
+    chosen = _chosen(spec, role, model, default, required=required and default is None)
+    if chosen is not None and chosen.bound:
+        return _as_chosen(chosen, ModelSpec("", session=spec.session), memoize)
     if model is None:
-        chosen = default if default is not None else _ambient()
-        if isinstance(chosen, Model):
-            return chosen.with_role(role) if role and chosen is default else chosen
-        model = chosen
+        model = default if default is not None else active_model.get()
+        if isinstance(model, Model):
+            return model.with_role(role) if role and model is default else model
+    if model is None and chosen is not None and chosen.model.model:
+        return _as_chosen(chosen, spec, memoize)
+    if model is None:
+        model, config = _named_by_environment(), chosen.model.config if chosen else config
     _check(model, config)
-    return _made(
-        model, role, config or types.GenerateConfig(), base_url, api_key, memoize, model_args
-    )
+    return _made(replace(spec, name=model, config=config or spec.config), role, memoize)
+
+
+def _chosen(
+    spec: ModelSpec,
+    role: str | None,
+    model: str | None,
+    default: str | Model | None,
+    *,
+    required: bool,
+) -> ChosenModel | None:
+    """What the session says of it, where it has a say: a task's roles are known already, with those
+    of the session, and a model that is named without a role is that one.
+    """
+    if spec.session is None or role_models.get(None) is not None:
+        if role is not None and required:
+            raise PrerequisiteError(f"Model role '{role}' is required and was not specified.")
+        return None
+    named = model if model is not None else default
+    if role is None and named is not None:
+        return None
+    if isinstance(named, Model):
+        named = None
+    if named is not None:
+        _check(named, spec.config)
+    return resolve_model(spec.session, role, named, spec.config, required=required)
+
+
+def _as_chosen(chosen: ChosenModel, said: ModelSpec, memoize: bool) -> Model:
+    """The session's model; what the caller says beside its name wins."""
+    model = chosen.model
+    args = {**model.args, **said.args}
+    base_url = said.base_url or model.base_url
+    spec = replace(said, name=model.model, base_url=base_url, args=args, config=model.config)
+    return _made(spec, chosen.role, memoize)
 
 
 def _bound(role: str | None, config: GenerateConfig | None) -> Model | None:
@@ -90,10 +134,7 @@ def _bound(role: str | None, config: GenerateConfig | None) -> Model | None:
     return found.with_role(role, config)
 
 
-def _ambient() -> str | Model:
-    active = active_model.get()
-    if active is not None:
-        return active
+def _named_by_environment() -> str:
     named = _environment.model()
     if named is not None:
         return named
@@ -115,39 +156,31 @@ def _check(model: object, config: object) -> None:
         raise InvalidRequest(f"config must be a GenerateConfig, not {type(config).__name__}")
 
 
-def _made(
-    name: str,
-    role: str | None,
-    config: GenerateConfig,
-    base_url: str | None,
-    api_key: str | None,
-    memoize: bool,
-    model_args: Mapping[str, object],
-) -> Model:
-    if name.startswith("mockllm/"):
+def _made(spec: ModelSpec, role: str | None, memoize: bool) -> Model:
+    if spec.name.startswith("mockllm/"):
         memoize = False
-        outputs = model_args.get("custom_outputs")
+        outputs = spec.args.get("custom_outputs")
         if isinstance(outputs, list):
-            model_args = {**model_args, "custom_outputs": _dumps(outputs)}
+            spec = replace(spec, args={**spec.args, "custom_outputs": _dumps(outputs)})
         elif outputs is not None:
             if not callable(outputs) and not isinstance(outputs, Iterable):
                 raise InvalidRequest("custom_outputs must be a list, an iterator or a function")
-            scripted = ScriptedModel(cast("Script", outputs), config)
-            return Model(ModelSpec(name, config=config), role, scripted)
-    for what, value in (("base_url", base_url), ("api_key", api_key)):
+            scripted = ScriptedModel(cast("Script", outputs), spec.config)
+            return Model(ModelSpec(spec.name, config=spec.config), role, scripted)
+    for what, value in (("base_url", spec.base_url), ("api_key", spec.api_key)):
         if value is not None and not isinstance(value, str):
             raise InvalidRequest(f"{what} must be text, not {type(value).__name__}")
-    spec = ModelSpec(name, base_url, api_key, checked_args(model_args), config)
+    spec = replace(spec, args=checked_args(spec.args))
     if not memoize:
         return Model(spec, role).open()
     # No lock: setdefault and append are atomic, and a lock might be held by nobody after a fork.
     equals = _memo.setdefault(spec.memo_key(role), [])
-    known = _with_key(equals, api_key)
+    known = _with_key(equals, spec.api_key)
     if known is not None:
         return known
     opened = Model(spec, role).open()
     equals.append(opened)
-    first = _with_key(equals, api_key) or opened  # of threads that asked at once
+    first = _with_key(equals, spec.api_key) or opened  # of threads that asked at once
     if first is not opened:
         equals.remove(opened)
         opened.close()

@@ -165,6 +165,13 @@ class ModelNotFound(ModeldError, ValueError):
     default_reason = "not_found"
 
 
+class SessionNotFound(ModeldError):
+    """There is no named session of that name."""
+
+    default_reason = "session_not_found"
+    hint = "'modeld session list' shows those that there are."
+
+
 class InvalidRequest(ModeldError, ValueError):
     """The request is wrong; sending it again unchanged does not help."""
 
@@ -279,4 +286,5 @@ ERROR_BY_REASON: Mapping[str, type[ModeldError]] = {
     "internal": InternalError,
     "refused": ModelRefusalError,
     "unresolved_media": UnresolvedMediaError,
+    "session_not_found": SessionNotFound,
 }

@@ -2,6 +2,7 @@
 
 from .api import get_model
 from .cache import cache_clear, cache_list_expired, cache_path, cache_prune, cache_size
+from .costs import compute_model_cost, set_model_cost
 from .errors import ModelRefusalError, UnresolvedMediaError
 from .handle import Model
 from .media import materialize_media, materialize_media_sync
@@ -18,9 +19,11 @@ __all__ = [  # noqa: PLE0604  # a list of text
     "cache_path",
     "cache_prune",
     "cache_size",
+    "compute_model_cost",
     "get_model",
     "materialize_media",
     "materialize_media_sync",
     "model_roles",
+    "set_model_cost",
     *_types,
 ]

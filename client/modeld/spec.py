@@ -25,6 +25,8 @@ class ModelSpec:
     api_key: str | None = field(default=None, repr=False)
     args: JsonObject = field(default_factory=dict, repr=False)
     config: GenerateConfig = field(default_factory=GenerateConfig)
+    session: str | None = None
+    """Named session in which its calls are counted."""
 
     def args_json(self, *, skip: int = 0) -> str:
         """The arguments as canonical JSON text.
@@ -37,7 +39,9 @@ class ModelSpec:
 
     def memo_key(self, role: str | None) -> str:
         """Equal for specs that are equal under one role but for the key, which is not in it."""
-        parts = [self.name, role, self.base_url, self.args, self.config.to_dict()]
+        parts = [
+            self.name, role, self.base_url, self.args, self.config.to_dict(), self.session
+        ]  # fmt: skip
         return json.dumps(parts, sort_keys=True)
 
 

@@ -14,6 +14,7 @@ from modeld.v1 import (
     inference_service_pb2,
     limit_service_pb2,
     model_service_pb2,
+    named_session_service_pb2,
     session_service_pb2,
 )
 from modeld.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
@@ -21,6 +22,7 @@ from modeld.v1.daemon_service_pb2_grpc import add_DaemonServiceServicer_to_serve
 from modeld.v1.inference_service_pb2_grpc import add_InferenceServiceServicer_to_server
 from modeld.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
 from modeld.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
+from modeld.v1.named_session_service_pb2_grpc import add_NamedSessionServiceServicer_to_server
 from modeld.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 
 from .core.flights import Spawner
@@ -36,6 +38,7 @@ from .service.inference import InferenceServicer
 from .service.interceptor import DoorInterceptor
 from .service.limits import LimitServicer
 from .service.models import ModelServicer
+from .service.named import NamedSessionServicer
 from .service.reflection import Reflection
 from .service.session import SessionServicer
 
@@ -60,6 +63,7 @@ SERVICES = {
     "InferenceService": inference_service_pb2,
     "ModelService": model_service_pb2,
     "SessionService": session_service_pb2,
+    "NamedSessionService": named_session_service_pb2,
     "CacheService": cache_service_pb2,
     "LimitService": limit_service_pb2,
     "DaemonService": daemon_service_pb2,
@@ -90,6 +94,8 @@ class Server:
         daemon = DaemonServicer(pipeline, sessions, catalog, self._admission, identity, stop)
         limits = LimitServicer(pipeline.lanes)
         add_SessionServiceServicer_to_server(self._sessions, self._server)
+        named = NamedSessionServicer(sessions.named)
+        add_NamedSessionServiceServicer_to_server(named, self._server)
         add_InferenceServiceServicer_to_server(inference, self._server)
         add_ModelServiceServicer_to_server(models, self._server)
         add_LimitServiceServicer_to_server(limits, self._server)

@@ -22,6 +22,7 @@ from modeld_daemon.core.clients import Clients
 from modeld_daemon.core.flights import Flights
 from modeld_daemon.core.journal import Journal
 from modeld_daemon.core.lanes import Lanes
+from modeld_daemon.core.named import NamedSessions
 from modeld_daemon.core.pipeline import Pipeline
 from modeld_daemon.core.ports import Catalog
 from modeld_daemon.core.resolve import Resolver
@@ -29,6 +30,7 @@ from modeld_daemon.core.sessions import Sessions
 from modeld_daemon.server import Server
 from modeld_daemon.service.daemon import Identity
 from modeld_daemon.stores.memory import MemoryCache, MemoryJournal
+from modeld_daemon.stores.named import MemoryNamed
 
 
 class Unconfigured:
@@ -100,7 +102,7 @@ class House:
             self._tasks = tasks
             self.clients = Clients(self.catalog, tasks)
             resolver = Resolver(self.catalog, Accounts(b"0" * 32), Unconfigured())
-            self.sessions = Sessions(resolver, self.clients)
+            self.sessions = Sessions(resolver, self.clients, NamedSessions(MemoryNamed()))
             self.pipeline = Pipeline(
                 Flights(tasks),
                 self.clients,

@@ -11,18 +11,21 @@ from modeld.v1 import (
     inference_service_pb2,
     limit_service_pb2,
     model_service_pb2,
+    named_session_service_pb2,
 )
 from modeld.v1.daemon_service_pb2_grpc import DaemonServiceStub
 from modeld.v1.error_pb2 import Failure
 from modeld.v1.inference_service_pb2_grpc import InferenceServiceStub
 from modeld.v1.limit_service_pb2_grpc import LimitServiceStub
 from modeld.v1.model_service_pb2_grpc import ModelServiceStub
+from modeld.v1.named_session_service_pb2_grpc import NamedSessionServiceStub
 from tests.fakes.raw_session import call, open_channel
 from tests.fakes.serving import House
 
 METHODS = {
     InferenceServiceStub: inference_service_pb2,
     ModelServiceStub: model_service_pb2,
+    NamedSessionServiceStub: named_session_service_pb2,
     LimitServiceStub: limit_service_pb2,
     DaemonServiceStub: daemon_service_pb2,
 }
@@ -31,11 +34,19 @@ METHODS = {
 class Unary:
     """Calls a method by name with the fields of its request."""
 
-    def __init__(self, house: House, session: str | None = None, token: str | None = None) -> None:
+    def __init__(
+        self,
+        house: House,
+        session: str | None = None,
+        token: str | None = None,
+        named: str | None = None,
+    ) -> None:
         self.channel = open_channel(house)
         self.metadata = [("authorization", f"Bearer {house.token if token is None else token}")]
         if session is not None:
             self.metadata.append(("modeld-session", session))
+        if named is not None:
+            self.metadata.append(("modeld-session-name", named))
 
     def __enter__(self) -> Self:
         return self

@@ -49,6 +49,17 @@ EVERY = {
     "/modeld.v1.ModelService/ListModels": "unary_unary",
     "/modeld.v1.ModelService/ListProviders": "unary_unary",
     "/modeld.v1.SessionService/Connect": "stream_stream",
+    **{
+        f"/modeld.v1.NamedSessionService/{name}": "unary_unary"
+        for name in (
+            "CreateSession",
+            "GetSession",
+            "ListSessions",
+            "UpdateSession",
+            "DeleteSession",
+            "ResolveModel",
+        )
+    },
     "/modeld.v1.LimitService/ListLimits": "unary_unary",
     "/modeld.v1.LimitService/SetLimits": "unary_unary",
     "/modeld.v1.LimitService/WatchLimits": "unary_stream",

@@ -118,9 +118,10 @@ def test_an_error_with_its_own_hint_gives_it_once(model):
 
 
 def test_paragraphs_of_an_error_become_one_line(model):
-    model.answers = [PrerequisiteError("ERROR: Unable to start\n\nNo KEY defined.")]
+    text = "ERROR: Unable to start acme\n\nNo KEY defined."
+    model.answers = [PrerequisiteError(text, provider="acme")]
     assert run("hi").stderr.splitlines() == [
-        "error: Unable to start. No KEY defined.",
+        "error: Unable to start acme. No KEY defined.",
         "hint: 'modeld providers' shows what each provider needs.",
     ]
 

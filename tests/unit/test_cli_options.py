@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from modeld.cli import values
+from modeld import texts as values
 from modeld.cli.command import Command
 from modeld.cli.fields import READERS, read_field
 from modeld.cli.option_table import ROWS
@@ -223,7 +223,7 @@ def test_an_unknown_name_in_a_file_of_settings_is_refused(tmp_path):
 
 def test_options_may_come_from_variables(monkeypatch):
     @click.command(cls=Command)
-    @config_options(env_prefix="INSPECT_EVAL")
+    @config_options(variables=True)
     @click.pass_context
     def evaluate(ctx, config):
         ctx.find_root().obj.append(config)

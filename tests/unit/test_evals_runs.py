@@ -20,6 +20,7 @@ from modeld import (
     eval_async,
     get_model,
     model_roles,
+    task,
     task_with,
 )
 from modeld.dataset import Sample
@@ -473,3 +474,34 @@ def test_what_is_cancelled_has_a_log_of_what_is_finished(folder):
     log = read_eval_log(only(list_eval_logs()))
     assert (log.status, [s.id for s in log.samples]) == ("cancelled", [1, 2, 3, 4])
     assert not list(folder.rglob(".*.part"))
+
+
+def test_arguments_come_from_files_and_the_variable(folder, monkeypatch):
+    """As the reference: a path for a mapping, and the variable when no model args are given."""
+    from modeld.evals import resolve  # noqa: PLC0415
+
+    asked = []
+
+    def get(name, **how):
+        asked.append({key: value for key, value in how.items() if key in ("x", "y")})
+        return scripted("0")
+
+    @task
+    def counted(n: int = 1):
+        return Task(questions(n))
+
+    monkeypatch.setattr(resolve, "get_model", get)
+    (folder / "args.yaml").write_text("x: 1\n")
+    (folder / "task.json").write_text('{"n": 3}')
+    log = only(eval(counted, model="a/b", model_args="args.yaml", task_args=folder / "task.json"))
+    assert (asked.pop(), len(log.samples)) == ({"x": 1}, 3)
+    monkeypatch.setenv("INSPECT_EVAL_MODEL_ARGS", "x=5 y={a: 1}")
+    eval(counted, model="a/b")
+    assert asked.pop() == {"x": 5, "y": {"a": 1}}
+    eval(counted, model="a/b", model_args={"y": 2})
+    assert asked.pop() == {"y": 2}
+    monkeypatch.setenv("MODELD_EVAL_MODEL_ARGS", "x={a")
+    with pytest.raises(InvalidRequest, match="variable of model args is wrong: x: The value"):
+        eval(counted, model="a/b")
+    with pytest.raises(InvalidRequest, match=r"config file gone.yaml does not exist"):
+        eval(counted, model="a/b", model_args="gone.yaml")

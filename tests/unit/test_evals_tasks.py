@@ -8,6 +8,8 @@ from modeld import GenerateConfig, Task, task, task_with
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.evals.load import Loader
+from modeld.evals.options import NamedSolver
+from modeld.evals.registry import registered
 from modeld.scorer import match
 from modeld.solver import chain, generate, solver, system_message
 
@@ -152,3 +154,56 @@ def test_a_wrong_argument_of_a_task_is_named():
         Loader({"colour": 1}).load(clues)
     with pytest.raises(InvalidRequest, match="a Task is expected, not int"):
         Loader({}).load([5])
+
+
+SOLVERS = """
+from modeld.solver import solver
+
+@solver
+def careful(times: int = 1):
+    async def solve(state, generate):
+        state.metadata["careful"] = times
+        return state
+    return solve
+
+@solver(name="bold")
+def under_another_name():
+    async def solve(state, generate):
+        return state
+    return solve
+"""
+
+
+def test_a_solver_is_named_by_itself_or_with_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "solvers.py").write_text(SOLVERS)
+    load = Loader({}).solver
+    made = load(NamedSolver("solvers.py@careful", {"times": 3}))
+    assert registered(made).params == {"times": 3}
+    assert registered(load(NamedSolver("careful"))).name == "careful"  # it is known now
+    assert registered(load(NamedSolver("solvers.py@bold"))).name == "bold"
+    for name in ("generate", "chain_of_thought", "multiple_choice"):
+        assert registered(load(NamedSolver(name))).name == name
+    assert (
+        registered(load(NamedSolver("system_message", {"template": "x"}))).params["template"] == "x"
+    )
+
+
+@pytest.mark.parametrize(
+    "named, error, said",
+    [
+        (NamedSolver("gone"), PrerequisiteError, "no solver 'gone' here; known are .*generate"),
+        (NamedSolver("gone.py@x"), PrerequisiteError, "no file gone.py"),
+        (NamedSolver("solvers.py@gone"), PrerequisiteError, "no solver 'gone' in solvers.py"),
+        (NamedSolver("solvers.py@generate"), PrerequisiteError, "no solver 'generate' in"),
+        (NamedSolver("bad.py@x"), PrerequisiteError, "bad.py cannot be read"),
+        (NamedSolver("solvers.py@careful", {"often": 1}), InvalidRequest, "'careful'.*'often'"),
+        (NamedSolver("generate", {"tool_call": 1}), InvalidRequest, "tool_call"),
+    ],
+)
+def test_a_solver_that_there_is_not_is_named(tmp_path, monkeypatch, named, error, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "solvers.py").write_text(SOLVERS)
+    (tmp_path / "bad.py").write_text("def f(:\n")
+    with pytest.raises(error, match=said):
+        Loader({}).solver(named)

@@ -34,11 +34,13 @@ from modeld_daemon.core.clients import Clients
 from modeld_daemon.core.flights import Flights
 from modeld_daemon.core.journal import Journal
 from modeld_daemon.core.lanes import Lanes
+from modeld_daemon.core.named import NamedSessions
 from modeld_daemon.core.pipeline import Pipeline
 from modeld_daemon.core.ports import Sink
 from modeld_daemon.core.resolve import ModelSpec, Resolver
 from modeld_daemon.core.sessions import Session, Sessions
 from modeld_daemon.stores.memory import MemoryCache, MemoryJournal
+from modeld_daemon.stores.named import MemoryNamed
 from tests.fakes.trio_clock import virtual_time
 from tests.fakes.watching import FakeSource, Witness
 
@@ -80,7 +82,9 @@ async def core(generate=None, cache=None, journal=None) -> AsyncIterator[Core]:
         source = FakeSource(generate) if generate else FakeSource()
         clients = Clients(source, tasks, linger=100)
         configured = Unconfigured()
-        sessions = Sessions(Resolver(source, Accounts(b"0" * 32), configured), clients)
+        sessions = Sessions(
+            Resolver(source, Accounts(b"0" * 32), configured), clients, NamedSessions(MemoryNamed())
+        )
         pipeline = Pipeline(
             Flights(tasks),
             clients,

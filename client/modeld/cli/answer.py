@@ -11,9 +11,11 @@ from .options import ModelChoice
 from .render import AnswerPrinter
 
 
-def open_model(choice: ModelChoice) -> Model:
-    """The model that the options name."""
+def open_model(choice: ModelChoice, role: str | None = None) -> Model:
+    """The model that the options name, or that a session binds to the role."""
     arguments = dict(choice.args)
+    if role is not None:
+        arguments["role"] = role
     if choice.base_url is not None:
         arguments["base_url"] = choice.base_url
     return get_model(choice.name, **arguments)

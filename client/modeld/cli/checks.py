@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from .. import daemon
+from .. import daemon, sessions
 from ..discovery import VERSION, Lock, Record, check_home, data_folder, locate, read_token
 from ..environment import Environment, is_sendable
 from ..errors import ModeldError
@@ -190,6 +190,23 @@ def check_daemon() -> Iterator[Finding]:
         yield Finding("weights", "problem", error.message, "modeld logs")
         return
     yield from _weights([model.name for model in found if model.available])
+    yield from _session()
+
+
+def _session() -> Iterator[Finding]:
+    """The session that MODELD_SESSION names, where a daemon runs that may know it."""
+    name = sessions.joined_session()
+    if name is None:
+        return
+    try:
+        found = sessions.get_session(name)
+    except ModeldError as error:
+        yield Finding("session", "problem", error.message, "modeld session list")
+        return
+    model = found.settings.model
+    roles = ", ".join(sorted(found.settings.roles)) or "none"
+    text = f"{name}: model {'of the variables' if model is None else model.model}, roles {roles}"
+    yield Finding("session", "ok", text)
 
 
 def _weights(names: list[str]) -> Iterator[Finding]:

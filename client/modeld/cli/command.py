@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., object])
-
 # Words that may follow `--cache` and `--batch` without "=". Anything else stays an argument:
 # in `--cache "Say hello"` the text is the prompt.
-_VALUE_WORD = re.compile(r"(true|false|yes|no|\d+[smhDWMY]?|\S+\.(ya?ml|json))$", re.IGNORECASE)
+_VALUE_WORD = re.compile(
+    r"(true|false|yes|no|\d+(\.\d+)?[smhDWMY]?|\S+\.(ya?ml|json))$", re.IGNORECASE
+)
 
 
 @dataclass

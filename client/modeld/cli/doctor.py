@@ -29,7 +29,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     """Find out why something does not work.
 
     Checks Python and packages, the home folder and who may read it, the lock and the record,
-    whether the daemon answers, local weights, the variables found, and the log's last failure.
+    whether the daemon answers, local weights, the session joined, the variables found, and the
+    log's last failure.
     """
     findings = [finding for check in CHECKS for finding in check()]
     problems = sum(finding.state == "problem" for finding in findings)

@@ -1,4 +1,4 @@
-"""The options of `eval`, `eval-set` and `eval-retry`."""
+"""The options of `eval` and `eval-set`."""
 
 from __future__ import annotations
 
@@ -10,38 +10,62 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import ModeldError
-from ..evals.options import EvalOptions
-from ..evals.reducers import Epochs
-from ..types import GenerateConfig, JsonObject
+from ..texts import evaluation_variables
+from .eval_values import Given, read_run
 from .options import ModelChoice, config_options, model_options
-from .role_option import model_role
-from .values import comma_list, mapping_file, model_argument
+from .variables import VariableOption
 
 F = TypeVar("F", bound=Callable[..., object])
-
-_PREFIX = "INSPECT_EVAL"
 
 
 def _option(*names: str, **how: Any) -> Callable[[F], F]:
     long = next(name for name in names if name.startswith("--")).split("/")[0]
-    how.setdefault("envvar", f"{_PREFIX}_{long[2:].replace('-', '_').upper()}")
-    return click.option(*names, **how)
+    how.setdefault("envvar", evaluation_variables(long[2:]))
+    return click.option(*names, cls=VariableOption, **how)
+
+
+def _set_variables(
+    _context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> None:
+    """Before any other option is read, as they may come from variables."""
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise click.BadParameter("Write NAME=VALUE.", param=parameter)
+        os.environ[name] = value
 
 
 _WHOLE = click.IntRange(min=1)
+_DOLLARS = click.FloatRange(min=0, min_open=True)
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    _option(
+        "--env",
+        multiple=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_set_variables,
+        metavar="NAME=VALUE",
+        help="Set a variable for this run, over that of the shell and of .env. May be repeated.",
+    ),
+    _option(
+        "--model-spec",
+        "specs",
+        multiple=True,
+        metavar="MAPPING",
+        help='A model as a mapping "{model: openai/gpt-4o, temperature: 0, model_args: {…}}", instead '
+        "of --model, --model-base-url, --model-config and -M. May be repeated.",
+    ),
     _option(
         "--model-base-url",
         metavar="URL",
         help="As --base-url: address for the main model, not for roles.",
     ),
     _option("--model-config", metavar="FILE", help="JSON or YAML file of -M; -M wins over it."),
-    click.option(
+    _option(
         "--model-role",
         "roles",
         multiple=True,
-        envvar="INSPECT_EVAL_MODEL_ROLE",
         metavar="ROLE=MODEL",
         help="Model of a role, such as grader=openai/gpt-4o; several with commas, or a mapping "
         '"{model: openai/gpt-4o, temperature: 0}". May be repeated.',
@@ -49,11 +73,28 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "-T",
         "task_args",
+        cls=VariableOption,
+        envvar=evaluation_variables("task-args"),
         multiple=True,
         metavar="KEY=VALUE",
         help="Argument of the task. May be repeated.",
     ),
     _option("--task-config", metavar="FILE", help="JSON or YAML file of -T; -T wins over it."),
+    _option(
+        "--solver",
+        metavar="NAME",
+        help="Solver instead of the tasks' own: a name, or file.py@name.",
+    ),
+    click.option(
+        "-S",
+        "solver_args",
+        cls=VariableOption,
+        envvar=evaluation_variables("solver-args"),
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Argument of the solver. May be repeated.",
+    ),
+    _option("--solver-config", metavar="FILE", help="JSON or YAML file of -S; -S wins over it."),
     _option("--limit", metavar="N or A-B", help="The first N samples, or those from A to B."),
     _option("--sample-id", metavar="A,B", help="Only samples with these ids."),
     _option("--epochs", type=_WHOLE, help="How often each sample is repeated."),
@@ -67,105 +108,91 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _option("--max-tasks", type=_WHOLE, help="Tasks at once; one per model when not given."),
     _option(
         "--fail-on-error",
-        type=click.FloatRange(min=0, min_open=True),
+        bare="true",
+        metavar="N",
         help="Errors of samples that end a task: a number from 1, or a share; without it the "
         "first one does.",
     ),
-    click.option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task."),
+    _option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task."),
     _option(
-        "--retry-on-error", type=_WHOLE, metavar="N", help="Further tries of a sample that fails."
+        "--retry-on-error",
+        bare="1",
+        metavar="N",
+        help="Further tries of a sample that fails; one when nothing is said.",
     ),
     _option("--message-limit", type=_WHOLE, help="Most messages of a sample."),
     _option("--token-limit", type=_WHOLE, help="Most tokens of a sample."),
     _option("--time-limit", type=_WHOLE, metavar="SECONDS", help="Most time of a sample."),
-    click.option("--no-score", is_flag=True, help="Do not score."),
+    _option(
+        "--cost-limit",
+        type=_DOLLARS,
+        metavar="DOLLARS",
+        help="Most that a sample may cost; needs the prices of its models.",
+    ),
+    _option(
+        "--model-cost-config",
+        metavar="FILE",
+        help="JSON or YAML file of prices in dollars per million tokens: {model: {input, output, "
+        "input_cache_write, input_cache_read}}.",
+    ),
+    _option("--no-score", is_flag=True, help="Do not score."),
     _option("--tags", metavar="A,B", help="Tags for the log."),
+    _option("--metadata", multiple=True, metavar="KEY=VALUE", help="For the log. May be repeated."),
     click.option(
-        "--metadata", multiple=True, metavar="KEY=VALUE", help="For the log. May be repeated."
+        "--log-dir", metavar="DIR", help="Folder of logs; that of INSPECT_LOG_DIR, or ./logs."
     ),
-    click.option(
-        "--log-dir", envvar="INSPECT_LOG_DIR", metavar="DIR", help="Folder of logs [./logs]."
-    ),
-    click.option(
+    # What the reference's users have in their scripts, where there is one way here.
+    _option("--log-format", envvar="INSPECT_LOG_FORMAT", hidden=True),
+    _option("--log-level", envvar="INSPECT_LOG_LEVEL", hidden=True),
+    _option("--log-model-api/--no-log-model-api", default=None, hidden=True),
+    _option("--log-images/--no-log-images", default=None, hidden=True),
+    _option(
         "--display",
         type=click.Choice(("full", "rich", "conversation", "plain", "log", "none")),
-        envvar="INSPECT_DISPLAY",
+        envvar=["MODELD_DISPLAY", "INSPECT_DISPLAY"],
         help="How to show progress: plain is lines, none is nothing.",
     ),
 )
 
 
-def eval_options(command: F) -> F:
-    """The options; the command receives `options`, `choice` and `display`."""
-
-    @wraps(command)
-    def wrapper(*args: Any, **values: Any) -> object:
-        choice: ModelChoice = values.pop("choice")
-        try:
-            options = _read(values, choice)
-        except (ValueError, TypeError, ModeldError) as error:
-            raise click.UsageError(str(error)) from None
-        return command(*args, options=options, choice=choice, **values)
-
-    decorated: Any = config_options(env_prefix=_PREFIX)(wrapper)
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return model_options(decorated)  # type: ignore[no-any-return]
+_RUN_CONFIG = _option(
+    "--run-config",
+    metavar="FILE",
+    help="JSON or YAML file of a whole run: task, model, model_roles, generate_config, eval_config, "
+    "solver, tags, metadata. Options here win over it.",
+)
 
 
-def _read(values: dict[str, Any], choice: ModelChoice) -> EvalOptions:
-    config: GenerateConfig = values.pop("config")
-    args = _pairs((), values.pop("model_config"))
-    if not choice.args:  # as the reference: options replace the variable as a whole
-        args |= _pairs(tuple(os.environ.get("INSPECT_EVAL_MODEL_ARGS", "").split()), None)
-    tags = values.pop("tags")
-    return EvalOptions(
-        model_base_url=values.pop("model_base_url") or choice.base_url,
-        model_args={**args, **choice.args},
-        model_roles=dict(model_role(text) for text in values.pop("roles")),
-        task_args=_pairs(values.pop("task_args"), values.pop("task_config")),
-        limit=_limit(values.pop("limit")),
-        sample_id=comma_list(values.pop("sample_id") or "") or None,
-        epochs=_epochs(values.pop("epochs"), values.pop("epochs_reducer")),
-        fail_on_error=_fail_on_error(values.pop("fail_on_error"), values.pop("no_fail_on_error")),
-        score=not values.pop("no_score"),
-        tags=comma_list(tags) if tags else None,
-        metadata=_pairs(values.pop("metadata"), None) or None,
-        config=config,
-        **{
-            name: values.pop(name)
-            for name in (
-                "retry_on_error",
-                "message_limit",
-                "token_limit",
-                "time_limit",
-                "max_samples",
-                "max_tasks",
-                "log_dir",
-            )
-        },
-    )
+_OTHERS = (
+    "as_json", "retry_attempts", "retry_wait", "retry_immediate", "retry_connections",
+    "no_retry_cleanup", "log_dir_allow_dirty",
+)  # fmt: skip
+"""Options that the command takes itself."""
 
 
-def _pairs(texts: tuple[str, ...], file: str | None) -> JsonObject:
-    pairs = mapping_file(file) if file else {}
-    return {**pairs, **dict(model_argument(text) for text in texts)}
+def eval_options(*, run_config: bool = False) -> Callable[[F], F]:
+    """The options; the command receives `tasks`, `model`, `options` and `display`.
 
+    Args:
+        run_config: Whether a file may give a whole run.
+    """
 
-def _limit(text: str | None) -> int | tuple[int, int] | None:
-    if not text:
-        return None
-    first, dash, last = text.replace(",", "-").partition("-")
-    if not first.isdecimal() or (dash and not last.isdecimal()):
-        raise ValueError(f"--limit is a number or A-B, such as 100 or 10-20 (got {text!r}).")
-    return (int(first) - 1, int(last)) if dash else int(first)
+    def decorate(command: F) -> F:
+        @wraps(command)
+        def wrapper(*args: Any, **values: Any) -> object:
+            choice: ModelChoice = values.pop("choice")
+            display = values.pop("display")
+            others = {name: values.pop(name) for name in _OTHERS if name in values}
+            try:
+                run = read_run(Given(click.get_current_context(), values), choice)
+            except (ValueError, TypeError, ModeldError) as error:
+                raise click.UsageError(str(error)) from None
+            given = {"tasks": run.tasks, "model": run.model, "options": run.options}
+            return command(*args, display=display, **given, **others)
 
+        decorated: Any = config_options(variables=True)(wrapper)
+        for option in reversed((*_OPTIONS, *((_RUN_CONFIG,) if run_config else ()))):
+            decorated = option(decorated)
+        return model_options(decorated)  # type: ignore[no-any-return]
 
-def _epochs(count: int | None, reducer: str | None) -> Epochs | None:
-    if count is None and reducer is None:
-        return None
-    return Epochs(count or 1, comma_list(reducer) if reducer else None)
-
-
-def _fail_on_error(limit: float | None, never: bool) -> bool | float | None:
-    return False if never else limit
+    return decorate

@@ -14,12 +14,12 @@ from ..evals.log import EvalLog
 from ..evals.log_file import read_eval_log
 from ..evals.options import EvalOptions
 from ..evals.progress import Board
-from ..evals.resolve import NOT_GIVEN
+from ..evals.resolve import Models, NotGiven
 from ..evals.run import run_evals
+from ..texts import mapping_file
 from .command import Command, json_option, print_json
 from .eval_board import board_shown, logs_as_json, print_summary, short_path
 from .eval_options import eval_options
-from .options import ModelChoice
 
 EXAMPLES = """\b
 Examples:
@@ -49,12 +49,12 @@ Examples:
 
 @click.command("eval", cls=Command, epilog=EXAMPLES)
 @click.argument("tasks", nargs=-1)
-@eval_options
+@eval_options(run_config=True)
 @json_option("Print the logs, without samples, as JSON.")
 def evaluate(
-    tasks: tuple[str, ...],
+    tasks: list[str] | None,
     options: EvalOptions,
-    choice: ModelChoice,
+    model: Models | NotGiven,
     display: str | None,
     as_json: bool,
 ) -> None:
@@ -62,9 +62,7 @@ def evaluate(
 
     TASKS are files, file.py@task, or folders; without any, all tasks in this folder.
     """
-    named = list(tasks) or None
-    model = choice.name or NOT_GIVEN
-    logs = _run(lambda board: run_evals(named, model, options, board), display, as_json)
+    logs = _run(lambda board: run_evals(tasks, model, options, board), display, as_json)
     _leave(logs)
 
 
@@ -102,12 +100,12 @@ def evaluate(
 @click.option(
     "--log-dir-allow-dirty", is_flag=True, help="Allow logs of other tasks in the folder."
 )
-@eval_options
+@eval_options()
 @json_option("Print the logs, without samples, as JSON.")
 def evaluate_set(
-    tasks: tuple[str, ...],
+    tasks: list[str] | None,
     options: EvalOptions,
-    choice: ModelChoice,
+    model: Models | NotGiven,
     display: str | None,
     as_json: bool,
     no_retry_cleanup: bool,
@@ -118,11 +116,9 @@ def evaluate_set(
     TASKS are as for 'modeld eval'. Give each set a folder of its own with --log-dir.
     """
     set_options = SetOptions(retry_cleanup=not no_retry_cleanup, **how)
-    named = list(tasks) or None
-    model = choice.name or NOT_GIVEN
 
     async def run(board: Board) -> list[EvalLog]:
-        _, logs = await run_set(named, model, options, set_options, board)
+        _, logs = await run_set(tasks, model, options, set_options, board)
         return logs
 
     _leave(_run(run, display, as_json))
@@ -137,6 +133,9 @@ def evaluate_set(
     help="Most calls at once to the account of the provider.",
 )
 @click.option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task.")
+@click.option(
+    "--model-cost-config", metavar="FILE", help="Prices, for logs with a cost limit; as for eval."
+)
 @click.option("--log-dir", metavar="DIR", help="Folder of the new logs; that of the old ones.")
 @click.option(
     "--display", type=click.Choice(("full", "plain", "none")), help="How to show progress."
@@ -147,6 +146,7 @@ def evaluate_again(
     max_samples: int | None,
     max_connections: int | None,
     no_fail_on_error: bool,
+    model_cost_config: str | None,
     log_dir: str | None,
     display: str | None,
     as_json: bool,
@@ -158,6 +158,8 @@ def evaluate_again(
     read = [read_eval_log(path) for path in logs]
     given: dict[str, Any] = {"max_samples": max_samples, "max_connections": max_connections}
     given = {name: value for name, value in given.items() if value is not None}
+    if model_cost_config:
+        given["model_cost_config"] = mapping_file(model_cost_config)
     if no_fail_on_error:
         given["fail_on_error"] = False
     _leave(_run(lambda board: run_retries(read, log_dir, given, board), display, as_json))

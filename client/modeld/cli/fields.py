@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import UnionType
 from typing import Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from ..texts import comma_list, mapping, read_file
 from ..types import (
     BatchConfig,
     CachePolicy,
@@ -19,7 +20,6 @@ from ..types import (
     ResponseSchema,
 )
 from ..types.policy import adaptive_from_string, expiry_seconds
-from .values import comma_list, mapping, read_file
 
 Reader: TypeAlias = Callable[[str], JsonValue]
 

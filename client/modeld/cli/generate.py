@@ -47,6 +47,9 @@ _PATIENCE = 3.0
     "death of this process does not end it.",
 )
 @click.option(
+    "--role", help="Role under which the model is used; the session may know a model for it."
+)
+@click.option(
     "--priority",
     type=click.Choice(PRIORITIES),
     default="interactive",
@@ -62,6 +65,7 @@ def generate(
     no_stream: bool,
     usage: bool,
     request_id: str | None,
+    role: str | None,
     priority: Priority,
 ) -> None:
     """Ask a model once and print its answer.
@@ -70,7 +74,7 @@ def generate(
     """
     question = read_prompt(prompt)
     at_once = as_json or no_stream
-    output = answer(question, choice, config, at_once, as_json, request_id, priority)
+    output = answer(question, choice, config, at_once, as_json, request_id, role, priority)
     if usage and output is not None:
         print(usage_line(output), file=sys.stderr)
 
@@ -82,10 +86,11 @@ def answer(
     at_once: bool,
     as_json: bool,
     request_id: str | None,
+    role: str | None,
     priority: Priority,
 ) -> ModelOutput | None:
     """Get the answer and print it."""
-    model = open_model(choice)
+    model = open_model(choice, role)
     printer = new_printer()
     try:
         if not at_once:

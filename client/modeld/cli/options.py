@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import ModeldError
+from ..texts import evaluation_variables, mapping_file, model_argument
 from ..types import GenerateConfig, JsonObject, JsonValue
-from .command import SectionOption
 from .fields import choices, is_switch, read_field
 from .option_table import FLAGS, ROWS
-from .values import mapping_file, model_argument
+from .variables import VariableOption
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -50,9 +50,9 @@ class FieldType(_ParamType):
 
 
 def field_option(
-    name: str, env_prefix: str | None = None, default: float | None = None
+    name: str, *, variables: bool = False, default: float | None = None
 ) -> click.Option:
-    """The option of one field. With a prefix it may also come from that variable."""
+    """The option of one field, and whether it may come from the variables of evaluations."""
     row = ROWS[name]
     help = row.help if default is None else f"{row.help} [default: {default:g}]"
     flag = "--" + name.replace("_", "-")
@@ -63,21 +63,19 @@ def field_option(
         arguments = {"type": click.BOOL, "is_flag": True, "default": None}
     elif choices(name):
         arguments = {"type": click.Choice(choices(name))}
-    if env_prefix:
-        arguments["envvar"] = f"{env_prefix}_{name.upper()}"
-    return SectionOption(
+    if variables:
+        arguments["envvar"] = evaluation_variables(name)
+    return VariableOption(
         declared, help=help, section=row.section, bare=_BARE.get(name, ""), **arguments
     )
 
 
-def config_options(
-    *, timeout: float | None = None, env_prefix: str | None = None
-) -> Callable[[F], F]:
+def config_options(*, timeout: float | None = None, variables: bool = False) -> Callable[[F], F]:
     """Every field of GenerateConfig as an option; the command receives `config`.
 
     Args:
         timeout: Seconds for a call when neither an option nor a file says so.
-        env_prefix: Prefix of the variables from which options may come too.
+        variables: Whether options may come from the variables of evaluations too.
     """
 
     def decorate(command: F) -> F:
@@ -89,13 +87,18 @@ def config_options(
 
         option = click.option(
             "--generate-config",
+            cls=VariableOption,
+            envvar=evaluation_variables("generate-config") if variables else None,
             metavar="FILE",
             help="JSON or YAML file with any of these options; an option here wins over it.",
         )
         decorated = option(wrapper)
         params: list[click.Parameter] = decorated.__click_params__  # type: ignore[attr-defined]
         defaults = {"timeout": timeout}
-        params.extend(field_option(name, env_prefix, defaults.get(name)) for name in reversed(ROWS))
+        params.extend(
+            field_option(name, variables=variables, default=defaults.get(name))
+            for name in reversed(ROWS)
+        )
         return decorated  # type: ignore[return-value]
 
     return decorate
@@ -150,19 +153,21 @@ def model_options(command: F) -> F:
         "-m",
         "--model",
         metavar="PROVIDER/MODEL",
-        help="The model, such as openai/gpt-4o-mini. Without it: the variable MODELD_MODEL or "
-        "INSPECT_EVAL_MODEL.",
+        help="The model, such as openai/gpt-4o-mini. Without it: that of the session, or the "
+        "variable MODELD_MODEL or INSPECT_EVAL_MODEL.",
     )(decorated)
 
 
 def _arguments(texts: tuple[str, ...]) -> JsonObject:
-    arguments: JsonObject = {}
-    for text in texts:
-        try:
-            key, value = model_argument(text)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="-M") from None
+    try:
+        return provider_arguments(dict(model_argument(text) for text in texts))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="-M") from None
+
+
+def provider_arguments(arguments: JsonObject) -> JsonObject:
+    """The arguments, if a provider may have them: not those of `get_model` itself."""
+    for key in arguments:
         if key in _RESERVED:
-            raise click.BadParameter(f"{key!r} is no argument of a provider.", param_hint="-M")
-        arguments[key] = value
+            raise ValueError(f"{key!r} is no argument of a provider.")
     return arguments

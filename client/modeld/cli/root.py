@@ -36,6 +36,12 @@ COMMANDS: dict[str, Row] = {
     "eval-set": Row(EVALUATE, "evaluate:evaluate_set", "Evaluate tasks until all have succeeded."),
     "eval-retry": Row(EVALUATE, "evaluate:evaluate_again", "Go on with tasks that failed."),
     "log": Row(EVALUATE, "eval_log:show_log", "Look at the log of an evaluation."),
+    "session": Row(ASK, "session:overview", "List sessions, which name models and count."),
+    "session create": Row(ASK, "session:create", "Make a session that lasts."),
+    "session list": Row(ASK, "session:list_", "The same as 'modeld session'."),
+    "session show": Row(ASK, "session:show", "Show what a session says and what was used."),
+    "session set": Row(ASK, "session:change", "Change what a session says."),
+    "session delete": Row(ASK, "session:delete", "Delete sessions."),
     "models": Row(MODELS, "catalog:models", "List models that can be named."),
     "providers": Row(MODELS, "catalog:providers", "List providers and the keys they need."),
     "limits": Row(MODELS, "limits:limits", "Show what each lane allows and uses now."),
@@ -64,7 +70,8 @@ Examples:
   modeld status --json        # for programs
 
 \b
-The model may also come from the variable MODELD_MODEL or INSPECT_EVAL_MODEL.
+The model may also come from the session that MODELD_SESSION names, or from the
+variable MODELD_MODEL or INSPECT_EVAL_MODEL.
 Exit codes: 0 done, 1 error, 2 wrong usage, 3 not running (status), 130 Ctrl-C.
 'modeld COMMAND --help' tells more about a command."""
 

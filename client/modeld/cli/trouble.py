@@ -86,6 +86,8 @@ def _hint(error: Exception) -> str:
     own: str = getattr(error, "hint", "")
     if own:
         return own
+    if isinstance(error, PrerequisiteError) and error.provider is None:
+        return ""  # it is a task or a file that is missing something
     return next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
 
 

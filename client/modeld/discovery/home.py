@@ -92,6 +92,11 @@ class Home:
         return f"{self.path}/journal.db"
 
     @property
+    def sessions(self) -> str:
+        """Database of the named sessions."""
+        return f"{self.path}/sessions.db"
+
+    @property
     def config(self) -> str:
         """Settings of the daemon."""
         return f"{self.path}/config.toml"

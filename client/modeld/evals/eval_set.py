@@ -287,6 +287,7 @@ def _options_of(log: EvalLog) -> dict[str, Any]:
         "message_limit": config.message_limit,
         "token_limit": config.token_limit,
         "time_limit": config.time_limit,
+        "cost_limit": config.cost_limit,
         "max_samples": config.max_samples,
         "config": log.plan.config,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-LimitKind: TypeAlias = Literal["message", "token", "time"]
+LimitKind: TypeAlias = Literal["message", "token", "time", "cost"]
 
 
 class LimitExceeded(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 import os
 import re
 import sys
@@ -13,8 +14,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..errors import InvalidRequest, PrerequisiteError
+from ..errors import InvalidRequest, ModeldError, PrerequisiteError
+from . import multiple_choice, prompts  # noqa: F401  # they register solvers
+from .options import NamedSolver
 from .registry import registered
+from .solver import KNOWN_SOLVERS, Solver
 from .task import KNOWN_TASKS, Task, called
 
 OneTask: TypeAlias = "str | Path | Task | Callable[..., Task]"
@@ -57,6 +61,29 @@ class Loader:
             return [self._made(tasks)]
         raise InvalidRequest(f"a Task is expected, not {type(tasks).__name__}: {tasks!r:.80}")
 
+    def solver(self, named: NamedSolver) -> Solver:
+        """The solver of that name, which a task file, or modeld, has registered.
+
+        Raises:
+            PrerequisiteError: There is none.
+            InvalidRequest: It has not such an argument.
+        """
+        file, at, name = named.name.rpartition("@")
+        path = Path(file).expanduser()
+        if at and not path.is_file():
+            raise PrerequisiteError(f"There is no file {file} (looked in {Path.cwd()}).")
+        if at:
+            self._functions(path.resolve())
+        make = KNOWN_SOLVERS.get(name)
+        if make is None or (at and make.__module__ != _module_name(path)):
+            known = f"in {file}" if at else f"here; known are {', '.join(sorted(KNOWN_SOLVERS))}"
+            raise PrerequisiteError(f"There is no solver '{name}' {known}.")
+        try:
+            solver: Solver = make(**named.args)
+        except TypeError as error:
+            raise InvalidRequest(f"solver '{name}': {error}") from error
+        return solver
+
     def _from_file(self, spec: str) -> list[Task]:
         name, at, wanted = spec.rpartition("@")
         name, wanted = (name, wanted) if at and not Path(spec).exists() else (spec, "")
@@ -81,10 +108,16 @@ class Loader:
     def _made(self, make: Callable[..., Task]) -> Task:
         try:
             return called(lambda: make(**self._args))
-        except TypeError as error:
-            if self._args and "argument" in str(error):
-                raise InvalidRequest(f"task '{_name(make)}': {error}") from error
+        except ModeldError:
             raise
+        except Exception as error:
+            if isinstance(error, TypeError) and "argument" in str(error) and self._args:
+                raise InvalidRequest(f"task '{_name(make)}': {error}") from error
+            path = inspect.getsourcefile(inspect.unwrap(make))
+            place = _place(error, Path(path)) if path else ""
+            raise PrerequisiteError(
+                f"The task '{_name(make)}' cannot be made: {type(error).__name__}: {error}{place}"
+            ) from error
 
     def _functions(self, path: Path) -> list[Callable[..., Task]]:
         if path not in self._files:
@@ -125,11 +158,15 @@ def _has_task(path: Path) -> bool:
     )
 
 
+def _module_name(path: Path) -> str:
+    return f"modeld_tasks_{path.stem}"
+
+
 def _task_functions(path: Path) -> list[Callable[..., Task]]:
     """Runs the file in its folder; its functions with @task, in their order."""
     if path.suffix != ".py":
         raise PrerequisiteError(f"{path.name} is not a Python file.")
-    spec = spec_from_file_location(f"modeld_tasks_{path.stem}", path)
+    spec = spec_from_file_location(_module_name(path), path)
     assert spec is not None  # there is a loader for .py
     assert spec.loader is not None
     module = module_from_spec(spec)

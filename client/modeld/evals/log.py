@@ -52,6 +52,7 @@ class EvalConfig(Value):
     message_limit: int | None = None
     token_limit: int | None = None
     time_limit: int | float | None = None
+    cost_limit: float | None = None
     max_samples: int | None = None
     max_tasks: int | None = None
     log_samples: bool | None = None

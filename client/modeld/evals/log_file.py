@@ -42,8 +42,15 @@ class EvalLogInfo:
 
 
 def default_log_dir() -> str:
-    """INSPECT_LOG_DIR, else ./logs."""
-    return Environment().get("INSPECT_LOG_DIR") or "./logs"
+    """INSPECT_LOG_DIR, else ./logs. In a `.env` it is relative to the folder of that."""
+    environment = Environment()
+    named = environment.get("INSPECT_LOG_DIR")
+    if not named:
+        return "./logs"
+    origin = environment.origin("INSPECT_LOG_DIR")
+    if origin is None or origin == "environment":
+        return named
+    return str(Path(origin).parent / Path(named).expanduser())
 
 
 def list_eval_logs(

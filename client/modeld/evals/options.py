@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidRequest
-from ..types import GenerateConfig, JsonObject
+from ..environment import Environment
+from ..errors import InvalidRequest, PrerequisiteError
+from ..types import GenerateConfig, JsonObject, JsonValue, ModelCost
 from .reducers import Epochs
 from .solver import Solver
 from .task import RoleModels
+
+
+@dataclass(frozen=True)
+class NamedSolver:
+    """A solver by its registered name, or by "file.py@name"."""
+
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -21,7 +32,8 @@ class EvalOptions:
     model_args: Mapping[str, Any] = field(default_factory=dict)
     model_roles: RoleModels = field(default_factory=dict)
     task_args: Mapping[str, Any] = field(default_factory=dict)
-    solver: Solver | Sequence[Solver] | None = None
+    solver: Solver | Sequence[Solver] | NamedSolver | str | None = None
+    """Instead of the tasks' own."""
     tags: Sequence[str] | None = None
     metadata: JsonObject | None = None
     log_dir: str | None = None
@@ -33,6 +45,9 @@ class EvalOptions:
     message_limit: int | None = None
     token_limit: int | None = None
     time_limit: float | None = None
+    cost_limit: float | None = None
+    model_cost_config: Mapping[str, JsonValue | ModelCost] | None = None
+    """Prices by full model name, over those of `set_model_cost`."""
     max_samples: int | None = None
     max_tasks: int | None = None
     score: bool = True
@@ -43,5 +58,41 @@ class EvalOptions:
             value = getattr(self, name)
             if isinstance(value, (int, float)) and value < 1:
                 raise InvalidRequest(f"{name} must be at least 1 (got {value!r})")
+        for name in ("time_limit", "cost_limit"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InvalidRequest(f"{name} must be more than 0 (got {value!r})")
         if isinstance(self.epochs, int):
             self.epochs = Epochs(self.epochs)
+
+
+def mapping_of_file(name: str | Path) -> JsonObject:
+    """The mapping in a JSON or YAML file."""
+    try:
+        mapping: JsonObject = _texts().mapping_file(str(name))
+    except (ValueError, OSError) as error:
+        raise InvalidRequest(str(error)) from None
+    return mapping
+
+
+def variable_model_args() -> dict[str, Any]:
+    """The arguments of MODELD_EVAL_MODEL_ARGS or INSPECT_EVAL_MODEL_ARGS."""
+    environment = Environment()
+    if not any(environment.get(f"{whose}_EVAL_MODEL_ARGS") for whose in ("MODELD", "INSPECT")):
+        return {}
+    try:
+        args: dict[str, Any] = _texts().variable_arguments("model-args")
+    except ValueError as error:
+        raise InvalidRequest(f"the variable of model args is wrong: {error}") from None
+    return args
+
+
+def _texts() -> Any:
+    """The room that reads texts, which not every program needs and whose package may be missing."""
+    try:
+        return import_module("modeld.texts")
+    except ModuleNotFoundError as error:
+        raise PrerequisiteError(
+            f"Files and variables need the package {error.name}. Install with: "
+            "pip install 'modeld[cli]'"
+        ) from None

@@ -108,6 +108,7 @@ def _config(resolved: Resolved, options: EvalOptions) -> EvalConfig:
         message_limit=_first(options.message_limit, task.message_limit),
         token_limit=_first(options.token_limit, task.token_limit),
         time_limit=_first(options.time_limit, task.time_limit),
+        cost_limit=_first(options.cost_limit, task.cost_limit),
         max_samples=options.max_samples,
         max_tasks=options.max_tasks,
         log_samples=True,

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..api import get_model
+from ..costs import known_prices
 from ..environment import Environment
 from ..errors import InvalidRequest, PrerequisiteError
 from ..handle import Model
 from ..roles import active_model, role_models
+from ..sessions import get_session, joined_session, resolve_model
 from ..types import GenerateConfig, ModelConfig
 from .load import Loader, Tasks
-from .options import EvalOptions
+from .options import EvalOptions, NamedSolver, variable_model_args
 from .reducers import Epochs
 from .task import Task
 
-Models: TypeAlias = "str | Model | Sequence[str | Model] | None"
+OneModel: TypeAlias = "str | Model | ModelConfig"
+Models: TypeAlias = "OneModel | Sequence[OneModel] | None"
 Roles: TypeAlias = dict[str, "Model | list[Model]"]
 
 
@@ -51,17 +54,31 @@ def resolve(
         ModeldError: A model, a role or a task is wrong; nothing has been run then.
     """
     loader = loader or Loader(options.task_args)
-    models = list(_models(model, options))
+    session = joined_session()
+    shared = {} if session is None else get_session(session).settings.roles
+    models = list(_models(model, options, session))
     out: list[Resolved] = []
     for index, one in enumerate(models):
-        roles = _roles(options.model_roles, one)
+        roles = _roles({**shared, **options.model_roles}, one)
         with bound(one, roles):
             loaded = loader.load(tasks)
         if not loaded:
             raise PrerequisiteError("There are no tasks to run.")
         # A task with a model of its own is run with that one, and once.
-        out += [_resolved(t, one, options) for t in loaded if index == 0 or t.model is None]
+        alone = [task for task in loaded if index == 0 or task.model is None]
+        out += [_resolved(task, one, options, shared, loader) for task in alone]
+    _check_prices(out, options)
     return out
+
+
+def _check_prices(resolved: Sequence[Resolved], options: EvalOptions) -> None:
+    """Before anything is asked: a cost limit without prices would limit nothing."""
+    prices = known_prices(options.model_cost_config)
+    for one in resolved:
+        if options.cost_limit or one.task.cost_limit:
+            roles = one.roles.values()
+            models = [m for r in roles for m in (r if isinstance(r, list) else [r])]
+            prices.require(map(str, [one.model, *models]))
 
 
 @contextmanager
@@ -75,7 +92,9 @@ def bound(model: Model, roles: Roles) -> Iterator[None]:
         active_model.reset(active)
 
 
-def _resolved(task: Task, model: Model, options: EvalOptions) -> Resolved:
+def _resolved(
+    task: Task, model: Model, options: EvalOptions, shared: Mapping[str, Any], loader: Loader
+) -> Resolved:
     from_task = task.model
     if isinstance(from_task, str):
         model = get_model(from_task)
@@ -84,27 +103,41 @@ def _resolved(task: Task, model: Model, options: EvalOptions) -> Resolved:
     epochs = options.epochs if isinstance(options.epochs, Epochs) else task.epochs or Epochs(1)
     if epochs.reducer is None and isinstance(task.epochs, Epochs):
         epochs = Epochs(epochs.epochs, task.epochs.reducer)
-    steps = Task(solver=options.solver).solver if options.solver is not None else task.solver
+    solver = options.solver
+    if isinstance(solver, str):
+        solver = NamedSolver(solver)
+    if isinstance(solver, NamedSolver):
+        solver = loader.solver(solver)
+    steps = Task(solver=solver).solver if solver is not None else task.solver
     return Resolved(
         task,
         model,
-        _roles({**task.model_roles, **options.model_roles}, model),
+        _roles({**shared, **task.model_roles, **options.model_roles}, model),
         task.config.merge(options.config),
         epochs,
         steps,
     )
 
 
-def _models(model: Models | NotGiven, options: EvalOptions) -> Iterator[Model]:
+def _models(model: Models | NotGiven, options: EvalOptions, session: str | None) -> Iterator[Model]:
+    said, args = options.config, dict(options.model_args)
+    base_url = _base_url(options)
+    if isinstance(model, NotGiven) and session is not None:
+        own = resolve_model(session, config=said).model
+        said = own.config
+        if own.model:
+            model, base_url = own.model, options.model_base_url or own.base_url
+            args = {**own.args, **args}
+    args = args or variable_model_args()
     if isinstance(model, NotGiven):
         environment = Environment()
         names = next(
             (n for v in ("MODELD_MODEL", "INSPECT_EVAL_MODEL") if (n := environment.get(v))), None
         )
         model = names or None
-    if isinstance(model, (str, Model)) or model is None:
+    if isinstance(model, (str, Model, ModelConfig)) or model is None:
         model = [model or "none"]
-    many: list[str | Model] = []
+    many: list[OneModel] = []
     for one in model:
         if isinstance(one, str):
             many += [name.strip() for name in one.split(",") if name.strip()]
@@ -116,13 +149,16 @@ def _models(model: Models | NotGiven, options: EvalOptions) -> Iterator[Model]:
         if isinstance(one, Model):
             yield one
             continue
+        if isinstance(one, ModelConfig):  # as --model-spec describes one
+            its = one.config.merge(said)
+            yield get_model(one.model, config=its, base_url=one.base_url or base_url, **one.args)
+            continue
         if not isinstance(one, str):
             raise InvalidRequest(f"model must be a name or a Model, not {one!r:.80}")
         if one in ("none", "none/none"):
             yield get_model("none")
         else:
-            at = _base_url(options)
-            yield get_model(one, config=options.config, base_url=at, **dict(options.model_args))
+            yield get_model(one, config=said, base_url=base_url, **args)
 
 
 def _base_url(options: EvalOptions) -> str | None:

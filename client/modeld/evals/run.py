@@ -14,7 +14,7 @@ from .display import shown
 from .load import Tasks
 from .log import EvalLog
 from .log_file import default_log_dir
-from .options import EvalOptions
+from .options import EvalOptions, mapping_of_file
 from .progress import Board
 from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
 from .task_run import TaskRun
@@ -43,10 +43,13 @@ def eval(
     Args:
         tasks: A file "arc.py" or "arc.py@name", a Task, a `@task` function, or a list of these;
             None is all tasks in and below the working folder.
-        model: Name, names with commas between them, Model, or a list of these; None is "no
-            model". When not given: MODELD_MODEL or INSPECT_EVAL_MODEL, else no model.
+        model: Name, names with commas between them, Model, ModelConfig, or a list of these; None is
+            "no model". When not given: that of the session, else MODELD_MODEL or
+            INSPECT_EVAL_MODEL, else no model.
         **options: Fields of `EvalOptions` (model_args, model_roles, task_args, limit, epochs,
-            max_samples, fail_on_error, message_limit, token_limit, time_limit, log_dir, score …),
+            max_samples, fail_on_error, message_limit, token_limit, time_limit, cost_limit, solver,
+            log_dir, score …; model_args, task_args and model_cost_config may also be the names of
+            JSON or YAML files),
             `display` ("plain" or "none"), and of GenerateConfig (temperature, max_connections …).
 
     Raises:
@@ -97,6 +100,9 @@ def read_options(given: dict[str, Any]) -> EvalOptions:
             f"eval has no argument {', '.join(sorted(unknown))}; it has those of EvalOptions and "
             "the fields of GenerateConfig"
         )
+    for name in ("model_args", "task_args", "model_cost_config"):
+        if isinstance(given.get(name), (str, Path)):
+            given[name] = mapping_of_file(given[name])
     config = given.pop("config", None) or GenerateConfig()
     said = {name: given.pop(name) for name in CONFIG_FIELDS if name in given}
     chosen = {name: value for name, value in given.items() if value is not None}

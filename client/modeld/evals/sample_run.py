@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import Any
 
+from ..costs import Prices
 from ..errors import ModeldError, redact
 from ..functions import execute_tools
 from ..media import materialize_media
@@ -36,6 +37,7 @@ class Limits:
     messages: int | None = None
     tokens: int | None = None
     seconds: float | None = None
+    dollars: float | None = None
 
 
 @dataclass
@@ -56,6 +58,7 @@ class SampleRun:
         progress: Told of calls.
         score: Whether answers are scored.
         retries: Further tries of a sample that fails.
+        prices: Of models, for what calls cost.
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class SampleRun:
         progress: TaskProgress,
         score: bool = True,
         retries: int = 0,
+        prices: Prices | None = None,
     ) -> None:
         self._resolved = resolved
         self._limits = limits
         self._progress = progress
         self._retries = retries
+        self._prices = prices or Prices()
         self._steps: list[Solver] = [*resolved.task.setup, *resolved.solver]
         scorers = resolved.task.scorer if score else []
         self._scorers = list(zip(scorer_names(scorers), scorers, strict=True))
@@ -99,6 +104,8 @@ class SampleRun:
             self._progress,
             limits.messages,
             limits.tokens,
+            limits.dollars,
+            self._prices,
         )
         began, record.started_at = time.monotonic(), now()
         token = watcher.set(transcript)
@@ -178,6 +185,7 @@ class SampleRun:
         transcript = watcher.get()
         if isinstance(transcript, Transcript):
             transcript.message_limit = transcript.token_limit = None  # they are for the answer
+            transcript.cost_limit = None
         record.scores = dict(state.scores or {})
         for name, scorer in self._scorers:
             score = await scorer(state, state.target)

@@ -8,13 +8,17 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, cast, overload
 
 from ..errors import InvalidRequest
 from ..functions import ToolDef
-from ..types import ToolChoice
+from ..types import CONFIG_FIELDS, ToolChoice
 from .registry import Registered, arguments, registered, tag
 from .scorer import is_async
 from .state import TaskState
 
 P = ParamSpec("P")
 ToolCalls: TypeAlias = Literal["loop", "single", "none"]
+
+
+KNOWN_SOLVERS: dict[str, Callable[..., Any]] = {}
+"""Functions that return solvers, by name, so that one can be named on the command line."""
 
 
 class Generate(Protocol):
@@ -57,6 +61,7 @@ def solver(
             params, passed = arguments(function, args, kwargs)
             return cast("Solver", tag(made, Registered("solver", called, params, passed)))
 
+        KNOWN_SOLVERS[called] = make
         return make
 
     return register if isinstance(name, str) else register(name)
@@ -108,6 +113,9 @@ def generate(tool_calls: ToolCalls = "loop", **config: Any) -> Solver:
             "single" runs them once; "none" does not.
         **config: Fields of GenerateConfig, over those of the task.
     """
+    unknown = config.keys() - set(CONFIG_FIELDS)
+    if unknown:
+        raise InvalidRequest(f"generate has no argument {', '.join(sorted(unknown))}")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         return await generate(state, tool_calls=tool_calls, **config)

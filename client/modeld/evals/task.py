@@ -46,6 +46,7 @@ class Task:
         message_limit: Most messages of a sample's conversation.
         token_limit: Most tokens of a sample, over all calls.
         time_limit: Most seconds of a sample.
+        cost_limit: Most dollars of a sample, over all calls.
         name: Name in logs.
         version: Of the task, to tell its logs apart.
         metadata: Kept in logs.
@@ -69,6 +70,7 @@ class Task:
         message_limit: int | None = None,
         token_limit: int | None = None,
         time_limit: float | None = None,
+        cost_limit: float | None = None,
         name: str | None = None,
         version: int | str = 0,
         metadata: JsonObject | None = None,
@@ -90,6 +92,7 @@ class Task:
         self.message_limit = message_limit
         self.token_limit = token_limit
         self.time_limit = time_limit
+        self.cost_limit = cost_limit
         self._name = name
         self.version = version
         self.metadata = metadata

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
+from ..costs import known_prices
 from ..types import new_id
 from .log import EvalLog, EvalSample
 from .log_writer import LogWriter
@@ -127,9 +128,15 @@ class TaskRun:
             options.message_limit or task.message_limit,
             options.token_limit or task.token_limit,
             options.time_limit or task.time_limit,
+            options.cost_limit or task.cost_limit,
         )
         runner = SampleRun(
-            self._resolved, limits, self._progress, options.score, options.retry_on_error or 0
+            self._resolved,
+            limits,
+            self._progress,
+            options.score,
+            options.retry_on_error or 0,
+            known_prices(options.model_cost_config),
         )
         with bound(self._resolved.model, self._resolved.roles):
             waiting = self._reuse(writer)

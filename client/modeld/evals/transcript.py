@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from ..costs import Prices
 from ..errors import redact
 from ..handle import Model
 from ..types import GenerateConfig, GenerateInput, ModelEvent, ModelOutput, ModelUsage
@@ -19,12 +20,14 @@ _SHARED = ("max_connections", "adaptive_connections", "max_retries", "timeout", 
 
 
 class Usage:
-    """Tokens by model and by role."""
+    """Tokens and dollars by model and by role."""
 
     def __init__(self) -> None:
         self.models: dict[str, ModelUsage] = {}
         self.roles: dict[str, ModelUsage] = {}
         self.tokens = 0
+        self.cost = 0.0
+        """Dollars, as far as they are known."""
 
     def add(self, model: str, role: str | None, usage: ModelUsage) -> None:
         """Counts a call."""
@@ -32,6 +35,7 @@ class Usage:
         if role is not None:
             self.roles[role] = self.roles.get(role, ModelUsage()) + usage
         self.tokens += usage.total_tokens or usage.input_tokens + usage.output_tokens
+        self.cost += usage.total_cost or 0.0
 
     def include(self, other: Usage) -> None:
         """Counts what another has counted."""
@@ -39,6 +43,7 @@ class Usage:
             for name, usage in its.items():
                 mine[name] = mine.get(name, ModelUsage()) + usage
         self.tokens += other.tokens
+        self.cost += other.cost
 
 
 class Transcript:
@@ -52,12 +57,16 @@ class Transcript:
         progress: TaskProgress,
         message_limit: int | None = None,
         token_limit: int | None = None,
+        cost_limit: float | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.epoch: int | None = epoch
         self.events: list[ModelEvent] = []
         self.usage = Usage()
         self.message_limit = message_limit
         self.token_limit = token_limit
+        self.cost_limit = cost_limit
+        self._prices = prices or Prices()
         self._active = active
         self._config = config
         self._shared = GenerateConfig(**{name: getattr(config, name) for name in _SHARED})
@@ -75,8 +84,10 @@ class Transcript:
         return shared.merge(asked)
 
     def begin(self, model: Called, asked: GenerateInput) -> CallNote:
-        """A call begins, unless the sample's tokens are spent or its messages too many."""
-        self.check_tokens()
+        """A call begins, unless what the sample may spend is spent or its messages too many."""
+        self.check_spent()
+        if self.cost_limit is not None:
+            self._prices.require([str(model)])
         if self.message_limit is not None and len(asked.input) >= self.message_limit:
             raise LimitExceeded("message", self.message_limit)
         event = ModelEvent(
@@ -91,13 +102,16 @@ class Transcript:
         self.events.append(event)
         return CallNote(self, event)
 
-    def check_tokens(self) -> None:
-        """Raises `LimitExceeded` when the sample's tokens are spent."""
+    def check_spent(self) -> None:
+        """Raises `LimitExceeded` when the sample's tokens or dollars are spent."""
         if self.token_limit is not None and self.usage.tokens > self.token_limit:
             raise LimitExceeded("token", self.token_limit)
+        if self.cost_limit is not None and self.usage.cost > self.cost_limit:
+            raise LimitExceeded("cost", self.cost_limit)
 
     def count(self, event: ModelEvent, output: ModelOutput) -> None:
         """Counts a call that has its answer; one from the cache has cost nothing."""
+        self._prices.priced(event.model, output)
         if output.usage is not None and event.cache != "read":
             self.usage.add(event.model, event.role, output.usage)
         self._progress.called(output.usage, event.retries or 0, event.cache == "read")
@@ -119,7 +133,7 @@ class CallNote:
         self._event.retries = max(0, info.get("attempts", 1) - 1) or None
         self._complete()
         self._transcript.count(self._event, output)
-        self._transcript.check_tokens()
+        self._transcript.check_spent()
 
     def failed(self, error: BaseException) -> None:
         """Why there is none."""

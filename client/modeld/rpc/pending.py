@@ -50,6 +50,8 @@ class RemoteModel:
                 proto.args_json = spec.args_json(skip=skip)
         except (TypeError, ValueError):
             raise InvalidRequest("name, base_url, api_key and model args must be text") from None
+        if spec.session is not None:
+            request.session = spec.session
         if spec.config != GenerateConfig():
             proto.config.CopyFrom(config_to_proto(spec.config))
         return request

@@ -59,13 +59,17 @@ if TYPE_CHECKING:
     )
     from .record import (
         ModelCall as ModelCall, ModelCallFilter as ModelCallFilter,
-        ModelConfig as ModelConfig, ModelEvent as ModelEvent,
+        ModelConfig as ModelConfig, ModelCost as ModelCost, ModelEvent as ModelEvent,
         ModelRequestId as ModelRequestId, ModelRole as ModelRole,
     )
     from .schema import (
         JSONSchema as JSONSchema, JSONType as JSONType,
         JSON_SCHEMA_EXTENDED_FIELDS as JSON_SCHEMA_EXTENDED_FIELDS, ToolParam as ToolParam,
         ToolParams as ToolParams, json_schema as json_schema,
+    )
+    from .session import (
+        NamedSession as NamedSession, SessionSettings as SessionSettings,
+        SessionUsage as SessionUsage,
     )
     from .stream import (
         STREAM_EVENT_TYPES as STREAM_EVENT_TYPES, StreamEvent as StreamEvent,
@@ -112,8 +116,9 @@ _NAMES = {
         "AdaptiveConcurrency BatchConfig CachePolicy ImageOutput adaptive_from_string "
         "expiry_seconds"
     ),
-    "record": "ModelCall ModelCallFilter ModelConfig ModelEvent ModelRequestId ModelRole",
+    "record": "ModelCall ModelCallFilter ModelConfig ModelCost ModelEvent ModelRequestId ModelRole",
     "schema": ("JSONSchema JSONType JSON_SCHEMA_EXTENDED_FIELDS ToolParam ToolParams json_schema"),
+    "session": "NamedSession SessionSettings SessionUsage",
     "stream": (
         "STREAM_EVENT_TYPES StreamEvent StreamFinishedEvent StreamQueuedEvent "
         "StreamReasoningEvent StreamRetryEvent StreamTextEvent StreamToolCallEvent "

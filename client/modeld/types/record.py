@@ -30,6 +30,16 @@ class ModelConfig(Value):
 
 
 @dataclass(slots=True, eq=False, repr=False)
+class ModelCost(Value):
+    """Prices of a model in dollars per million tokens."""
+
+    input: float
+    output: float
+    input_cache_write: float = 0.0
+    input_cache_read: float = 0.0
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class ModelRole(Value):
     """A role that a model may play."""
 

@@ -27,6 +27,7 @@ class FailureReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_REASON_INTERNAL: _ClassVar[FailureReason]
     FAILURE_REASON_REFUSED: _ClassVar[FailureReason]
     FAILURE_REASON_UNRESOLVED_MEDIA: _ClassVar[FailureReason]
+    FAILURE_REASON_SESSION_NOT_FOUND: _ClassVar[FailureReason]
 FAILURE_REASON_UNSPECIFIED: FailureReason
 FAILURE_REASON_INVALID_REQUEST: FailureReason
 FAILURE_REASON_PREREQUISITE: FailureReason
@@ -47,6 +48,7 @@ FAILURE_REASON_UNAUTHENTICATED: FailureReason
 FAILURE_REASON_INTERNAL: FailureReason
 FAILURE_REASON_REFUSED: FailureReason
 FAILURE_REASON_UNRESOLVED_MEDIA: FailureReason
+FAILURE_REASON_SESSION_NOT_FOUND: FailureReason
 
 class Failure(_message.Message):
     __slots__ = ("reason", "message", "provider", "model", "provider_status", "provider_request_id", "retry_after", "attempts", "phase")

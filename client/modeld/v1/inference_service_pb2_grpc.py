@@ -31,7 +31,8 @@ class InferenceServiceStub(object):
 
     Every RPC needs the metadata "authorization: Bearer <token>" (UNAUTHENTICATED without it) and
     may name a session in the metadata "modeld-session" to use its handles and its environment
-    (NOT_FOUND when there is no such session). A failed call has a Failure in the trailer
+    (NOT_FOUND when there is no such session). The metadata "modeld-session-name" names a lasting
+    session (NamedSessionService), which may know the model. A failed call has a Failure in the trailer
     "modeld-failure-bin"; its reason names the status.
     """
 
@@ -74,7 +75,8 @@ class InferenceServiceServicer(object):
 
     Every RPC needs the metadata "authorization: Bearer <token>" (UNAUTHENTICATED without it) and
     may name a session in the metadata "modeld-session" to use its handles and its environment
-    (NOT_FOUND when there is no such session). A failed call has a Failure in the trailer
+    (NOT_FOUND when there is no such session). The metadata "modeld-session-name" names a lasting
+    session (NamedSessionService), which may know the model. A failed call has a Failure in the trailer
     "modeld-failure-bin"; its reason names the status.
     """
 
@@ -170,7 +172,8 @@ class InferenceService(object):
 
     Every RPC needs the metadata "authorization: Bearer <token>" (UNAUTHENTICATED without it) and
     may name a session in the metadata "modeld-session" to use its handles and its environment
-    (NOT_FOUND when there is no such session). A failed call has a Failure in the trailer
+    (NOT_FOUND when there is no such session). The metadata "modeld-session-name" names a lasting
+    session (NamedSessionService), which may know the model. A failed call has a Failure in the trailer
     "modeld-failure-bin"; its reason names the status.
     """
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from modeld.v1 import config_pb2 as modeld_dot_v1_dot_config__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmodeld/v1/model_service.proto\x12\tmodeld.v1\x1a\x16modeld/v1/config.proto\"\xc0\x01\n\tModelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\x08\x62\x61se_url\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07\x61pi_key\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x16\n\targs_json\x18\x04 \x01(\tH\x02\x88\x01\x01\x12.\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x19.modeld.v1.GenerateConfigH\x03\x88\x01\x01\x42\x0b\n\t_base_urlB\n\n\x08_api_keyB\x0c\n\n_args_jsonB\t\n\x07_config\"7\n\x10OpenModelRequest\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.modeld.v1.ModelSpec\"\xab\x01\n\x11OpenModelResponse\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x18\n\x10need_environment\x18\x02 \x03(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x03(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\x15\n\x08\x62\x61se_url\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08stateful\x18\x07 \x01(\x08\x42\x0b\n\t_base_url\"#\n\x11\x43loseModelRequest\x12\x0e\n\x06handle\x18\x01 \x01(\t\"\x14\n\x12\x43loseModelResponse\"\xb1\x01\n\x11ListModelsRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x12\n\nask_server\x18\x02 \x01(\x08\x12\x42\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32-.modeld.v1.ListModelsRequest.EnvironmentEntry\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x12ListModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.modeld.v1.ModelDescription\x12\x18\n\x10need_environment\x18\x02 \x03(\t\"\x80\x01\n\x10ModelDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\nsize_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x0e\n\x06loaded\x18\x04 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\tB\r\n\x0b_size_bytes\"\x16\n\x14ListProvidersRequest\"J\n\x15ListProvidersResponse\x12\x31\n\tproviders\x18\x01 \x03(\x0b\x32\x1e.modeld.v1.ProviderDescription\"\xa8\x02\n\x13ProviderDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x11\n\tinstalled\x18\x03 \x01(\x08\x12\x14\n\x0cinstall_hint\x18\x04 \x01(\t\x12\x15\n\rkey_variables\x18\x05 \x03(\t\x12\x1a\n\x12\x62\x61se_url_variables\x18\x06 \x03(\t\x12\x18\n\x10\x64\x65\x66\x61ult_base_url\x18\x07 \x01(\t\x12\x14\n\x0ckey_required\x18\x08 \x01(\x08\x12\x16\n\x0ekey_configured\x18\t \x01(\x08\x12 \n\x13\x63onfigured_base_url\x18\n \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x0b \x03(\tB\x16\n\x14_configured_base_url2\xc0\x02\n\x0cModelService\x12\x46\n\tOpenModel\x12\x1b.modeld.v1.OpenModelRequest\x1a\x1c.modeld.v1.OpenModelResponse\x12I\n\nCloseModel\x12\x1c.modeld.v1.CloseModelRequest\x1a\x1d.modeld.v1.CloseModelResponse\x12I\n\nListModels\x12\x1c.modeld.v1.ListModelsRequest\x1a\x1d.modeld.v1.ListModelsResponse\x12R\n\rListProviders\x12\x1f.modeld.v1.ListProvidersRequest\x1a .modeld.v1.ListProvidersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmodeld/v1/model_service.proto\x12\tmodeld.v1\x1a\x16modeld/v1/config.proto\"\xc0\x01\n\tModelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\x08\x62\x61se_url\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07\x61pi_key\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x16\n\targs_json\x18\x04 \x01(\tH\x02\x88\x01\x01\x12.\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x19.modeld.v1.GenerateConfigH\x03\x88\x01\x01\x42\x0b\n\t_base_urlB\n\n\x08_api_keyB\x0c\n\n_args_jsonB\t\n\x07_config\"\x8c\x01\n\x10OpenModelRequest\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.modeld.v1.ModelSpec\x12\x14\n\x07session\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04role\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\rrole_required\x18\x04 \x01(\x08\x42\n\n\x08_sessionB\x07\n\x05_role\"\xba\x01\n\x11OpenModelResponse\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x18\n\x10need_environment\x18\x02 \x03(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x03(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\x15\n\x08\x62\x61se_url\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08stateful\x18\x07 \x01(\x08\x12\r\n\x05model\x18\x08 \x01(\tB\x0b\n\t_base_url\"#\n\x11\x43loseModelRequest\x12\x0e\n\x06handle\x18\x01 \x01(\t\"\x14\n\x12\x43loseModelResponse\"\xb1\x01\n\x11ListModelsRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x12\n\nask_server\x18\x02 \x01(\x08\x12\x42\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32-.modeld.v1.ListModelsRequest.EnvironmentEntry\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x12ListModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.modeld.v1.ModelDescription\x12\x18\n\x10need_environment\x18\x02 \x03(\t\"\x80\x01\n\x10ModelDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\nsize_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x0e\n\x06loaded\x18\x04 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\tB\r\n\x0b_size_bytes\"\x16\n\x14ListProvidersRequest\"J\n\x15ListProvidersResponse\x12\x31\n\tproviders\x18\x01 \x03(\x0b\x32\x1e.modeld.v1.ProviderDescription\"\xa8\x02\n\x13ProviderDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x11\n\tinstalled\x18\x03 \x01(\x08\x12\x14\n\x0cinstall_hint\x18\x04 \x01(\t\x12\x15\n\rkey_variables\x18\x05 \x03(\t\x12\x1a\n\x12\x62\x61se_url_variables\x18\x06 \x03(\t\x12\x18\n\x10\x64\x65\x66\x61ult_base_url\x18\x07 \x01(\t\x12\x14\n\x0ckey_required\x18\x08 \x01(\x08\x12\x16\n\x0ekey_configured\x18\t \x01(\x08\x12 \n\x13\x63onfigured_base_url\x18\n \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x0b \x03(\tB\x16\n\x14_configured_base_url2\xc0\x02\n\x0cModelService\x12\x46\n\tOpenModel\x12\x1b.modeld.v1.OpenModelRequest\x1a\x1c.modeld.v1.OpenModelResponse\x12I\n\nCloseModel\x12\x1c.modeld.v1.CloseModelRequest\x1a\x1d.modeld.v1.CloseModelResponse\x12I\n\nListModels\x12\x1c.modeld.v1.ListModelsRequest\x1a\x1d.modeld.v1.ListModelsResponse\x12R\n\rListProviders\x12\x1f.modeld.v1.ListProvidersRequest\x1a .modeld.v1.ListProvidersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,28 +36,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMODELSREQUEST_ENVIRONMENTENTRY']._serialized_options = b'8\001'
   _globals['_MODELSPEC']._serialized_start=69
   _globals['_MODELSPEC']._serialized_end=261
-  _globals['_OPENMODELREQUEST']._serialized_start=263
-  _globals['_OPENMODELREQUEST']._serialized_end=318
-  _globals['_OPENMODELRESPONSE']._serialized_start=321
-  _globals['_OPENMODELRESPONSE']._serialized_end=492
-  _globals['_CLOSEMODELREQUEST']._serialized_start=494
-  _globals['_CLOSEMODELREQUEST']._serialized_end=529
-  _globals['_CLOSEMODELRESPONSE']._serialized_start=531
-  _globals['_CLOSEMODELRESPONSE']._serialized_end=551
-  _globals['_LISTMODELSREQUEST']._serialized_start=554
-  _globals['_LISTMODELSREQUEST']._serialized_end=731
-  _globals['_LISTMODELSREQUEST_ENVIRONMENTENTRY']._serialized_start=681
-  _globals['_LISTMODELSREQUEST_ENVIRONMENTENTRY']._serialized_end=731
-  _globals['_LISTMODELSRESPONSE']._serialized_start=733
-  _globals['_LISTMODELSRESPONSE']._serialized_end=824
-  _globals['_MODELDESCRIPTION']._serialized_start=827
-  _globals['_MODELDESCRIPTION']._serialized_end=955
-  _globals['_LISTPROVIDERSREQUEST']._serialized_start=957
-  _globals['_LISTPROVIDERSREQUEST']._serialized_end=979
-  _globals['_LISTPROVIDERSRESPONSE']._serialized_start=981
-  _globals['_LISTPROVIDERSRESPONSE']._serialized_end=1055
-  _globals['_PROVIDERDESCRIPTION']._serialized_start=1058
-  _globals['_PROVIDERDESCRIPTION']._serialized_end=1354
-  _globals['_MODELSERVICE']._serialized_start=1357
-  _globals['_MODELSERVICE']._serialized_end=1677
+  _globals['_OPENMODELREQUEST']._serialized_start=264
+  _globals['_OPENMODELREQUEST']._serialized_end=404
+  _globals['_OPENMODELRESPONSE']._serialized_start=407
+  _globals['_OPENMODELRESPONSE']._serialized_end=593
+  _globals['_CLOSEMODELREQUEST']._serialized_start=595
+  _globals['_CLOSEMODELREQUEST']._serialized_end=630
+  _globals['_CLOSEMODELRESPONSE']._serialized_start=632
+  _globals['_CLOSEMODELRESPONSE']._serialized_end=652
+  _globals['_LISTMODELSREQUEST']._serialized_start=655
+  _globals['_LISTMODELSREQUEST']._serialized_end=832
+  _globals['_LISTMODELSREQUEST_ENVIRONMENTENTRY']._serialized_start=782
+  _globals['_LISTMODELSREQUEST_ENVIRONMENTENTRY']._serialized_end=832
+  _globals['_LISTMODELSRESPONSE']._serialized_start=834
+  _globals['_LISTMODELSRESPONSE']._serialized_end=925
+  _globals['_MODELDESCRIPTION']._serialized_start=928
+  _globals['_MODELDESCRIPTION']._serialized_end=1056
+  _globals['_LISTPROVIDERSREQUEST']._serialized_start=1058
+  _globals['_LISTPROVIDERSREQUEST']._serialized_end=1080
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_start=1082
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_end=1156
+  _globals['_PROVIDERDESCRIPTION']._serialized_start=1159
+  _globals['_PROVIDERDESCRIPTION']._serialized_end=1455
+  _globals['_MODELSERVICE']._serialized_start=1458
+  _globals['_MODELSERVICE']._serialized_end=1778
 # @@protoc_insertion_point(module_scope)

@@ -22,13 +22,19 @@ class ModelSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., base_url: _Optional[str] = ..., api_key: _Optional[str] = ..., args_json: _Optional[str] = ..., config: _Optional[_Union[_config_pb2.GenerateConfig, _Mapping]] = ...) -> None: ...
 
 class OpenModelRequest(_message.Message):
-    __slots__ = ("model",)
+    __slots__ = ("model", "session", "role", "role_required")
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     model: ModelSpec
-    def __init__(self, model: _Optional[_Union[ModelSpec, _Mapping]] = ...) -> None: ...
+    session: str
+    role: str
+    role_required: bool
+    def __init__(self, model: _Optional[_Union[ModelSpec, _Mapping]] = ..., session: _Optional[str] = ..., role: _Optional[str] = ..., role_required: bool = ...) -> None: ...
 
 class OpenModelResponse(_message.Message):
-    __slots__ = ("handle", "need_environment", "environment", "provider", "account", "base_url", "stateful")
+    __slots__ = ("handle", "need_environment", "environment", "provider", "account", "base_url", "stateful", "model")
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     NEED_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +42,7 @@ class OpenModelResponse(_message.Message):
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     BASE_URL_FIELD_NUMBER: _ClassVar[int]
     STATEFUL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     handle: str
     need_environment: _containers.RepeatedScalarFieldContainer[str]
     environment: _containers.RepeatedScalarFieldContainer[str]
@@ -43,7 +50,8 @@ class OpenModelResponse(_message.Message):
     account: str
     base_url: str
     stateful: bool
-    def __init__(self, handle: _Optional[str] = ..., need_environment: _Optional[_Iterable[str]] = ..., environment: _Optional[_Iterable[str]] = ..., provider: _Optional[str] = ..., account: _Optional[str] = ..., base_url: _Optional[str] = ..., stateful: bool = ...) -> None: ...
+    model: str
+    def __init__(self, handle: _Optional[str] = ..., need_environment: _Optional[_Iterable[str]] = ..., environment: _Optional[_Iterable[str]] = ..., provider: _Optional[str] = ..., account: _Optional[str] = ..., base_url: _Optional[str] = ..., stateful: bool = ..., model: _Optional[str] = ...) -> None: ...
 
 class CloseModelRequest(_message.Message):
     __slots__ = ("handle",)

@@ -25,6 +25,14 @@ from .event import stream_event_from_proto, stream_event_to_proto
 from .failure import failure_from_proto, failure_to_proto
 from .message import message_from_proto, message_to_proto
 from .output import output_from_proto, output_to_proto, usage_from_proto, usage_to_proto
+from .session import (
+    model_config_from_proto,
+    model_config_to_proto,
+    named_session_from_proto,
+    named_session_to_proto,
+    session_settings_from_proto,
+    session_settings_to_proto,
+)
 from .tool import (
     tool_call_from_proto,
     tool_call_to_proto,
@@ -51,10 +59,16 @@ __all__ = [
     "generate_response_to_proto",
     "message_from_proto",
     "message_to_proto",
+    "model_config_from_proto",
+    "model_config_to_proto",
+    "named_session_from_proto",
+    "named_session_to_proto",
     "output_from_proto",
     "output_to_proto",
     "priority_from_proto",
     "priority_to_proto",
+    "session_settings_from_proto",
+    "session_settings_to_proto",
     "stream_event_from_proto",
     "stream_event_to_proto",
     "tool_call_from_proto",

@@ -19,6 +19,7 @@ from ..core.flights import Flights
 from ..core.journal import Journal
 from ..core.lane_statistics import LaneSettings
 from ..core.lanes import Lanes
+from ..core.named import NamedSessions
 from ..core.pipeline import Pipeline
 from ..core.resolve import Resolver
 from ..core.sessions import Sessions
@@ -31,6 +32,7 @@ from ..service.daemon import Identity
 from ..settings import Settings
 from ..stores.cache import SqliteCache
 from ..stores.journal import SqliteJournal
+from ..stores.named import SqliteNamed
 from .life import Life
 from .tasks import Tasks
 
@@ -57,6 +59,7 @@ class House:
         clients: Clients,
         source: Registry,
         stores: Sequence[Store],
+        named: NamedSessions,
     ) -> None:
         self._server = server
         self._flights = flights
@@ -64,6 +67,7 @@ class House:
         self._clients = clients
         self._source = source
         self._stores = stores
+        self._named = named
 
     async def start(self, socket_path: str) -> None:
         """Listens."""
@@ -77,6 +81,7 @@ class House:
         """Cancels what runs, closes every connection, then stores, providers and engines."""
         await self._server.stop()
         await self._flying.aclose()
+        self._named.flush()
         for store in self._stores:
             await store.aclose()
         await self._clients.aclose()
@@ -132,11 +137,13 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     journal = SqliteJournal(
         Path(home.journal), life.settings.journal.keep, life.settings.journal.max_size
     )
+    kept = SqliteNamed(Path(home.sessions))
+    named = NamedSessions(kept)
     configuration = Configuration(life.settings, life.redactor)
     resolver = Resolver(source, Accounts(salt), configuration, life.redactor.register)
     server = Server(
         Pipeline(flights, clients, lanes, Cache(cache), Journal(journal)),
-        Sessions(resolver, clients),
+        Sessions(resolver, clients, named),
         source,
         cache=cache,
         token=life.generation.token,
@@ -146,7 +153,8 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     )
     tasks.start_soon(clients.sweep)
     tasks.start_soon(lanes.sweep)
-    return House(server, flights, flying, clients, source, [cache, journal])
+    tasks.start_soon(named.keep_flushing)
+    return House(server, flights, flying, clients, source, [cache, journal, kept], named)
 
 
 def _plugins(settings: Settings) -> dict[str, str]:

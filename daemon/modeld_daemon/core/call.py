@@ -40,6 +40,10 @@ def _nobody(_limits: RateLimits | None) -> None:
     """Nobody wants to be told."""
 
 
+def _nowhere(_model: str, _role: str | None, _output: ModelOutput) -> None:
+    """The call is counted nowhere."""
+
+
 UNSAID = GenerateConfig()
 """The config of a call that says nothing; never changed."""
 
@@ -69,6 +73,8 @@ class Call:
     """For the provider: to be called as soon as the head of an answer is there, with what it says of
     rate limits.
     """
+    count: Callable[[str, str | None, ModelOutput], None] = _nowhere
+    """Told the full model name, the role and the answer of the provider, if it gives one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Pipeline:
         """
         resolution, client = lease.resolve()
         route = resolution.route
+        lease.join(call)
         call.config = lease.configured(call.config)
         own, call.deadline = own_deadline(call), deadline(call)
         claimed = claim(call, route, resolution.connection.args)
@@ -124,6 +125,7 @@ class Pipeline:
         output = await attempts.until_answered(provider.generate, route)
         if output.time is None:
             output.time = attempts.provider_time
+        call.count(route.name, call.role, output)
         cut(output, client.connection.api_key)
         warn(call, output)
         info = CallInfo(

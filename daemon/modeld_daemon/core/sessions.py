@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from modeld.errors import ModelNotFound
 from modeld.types import GenerateConfig
 
-from .call import UNSAID
+from .call import UNSAID, Call
 from .clients import Client, Clients
+from .named import Choice, Named, NamedSessions
 from .resolve import ModelSpec, Resolution, Resolver
 
 __all__ = ["Lease", "Session", "SessionStatistics", "Sessions"]
@@ -32,11 +33,25 @@ ACCEPTED = re.compile(
 
 
 class Lease:
-    """One holder's claim on a model."""
+    """One holder's claim on a model.
 
-    def __init__(self, session: Session, spec: ModelSpec, owner: Sessions) -> None:
+    Args:
+        named: The named session in which its calls are counted.
+        choice: What made it this model, when the named session was asked for one.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        spec: ModelSpec,
+        owner: Sessions,
+        named: Named | None = None,
+        choice: Choice | None = None,
+    ) -> None:
         self.handle = secrets.token_hex(8)
         self.spec = spec
+        self._named = named
+        self._choice = choice
         self._session = session
         self._owner = owner
         self._plain = spec.config == GenerateConfig()
@@ -49,6 +64,13 @@ class Lease:
         if config is UNSAID:
             return self.spec.config
         return config if self._plain else self.spec.config.merge(config)
+
+    def join(self, call: Call) -> None:
+        """The call is one of the lease's named session, in the role that was chosen there."""
+        if self._named is not None:
+            call.count = self._named.count
+        if self._choice is not None:
+            call.role = self._choice.role
 
     def resolve(self) -> tuple[Resolution, Client]:
         """Where calls go now. Raises `PrerequisiteError` and the like when they cannot go."""
@@ -132,11 +154,16 @@ class SessionStatistics:
 
 
 class Sessions:
-    """All sessions of the daemon."""
+    """All sessions of the daemon.
 
-    def __init__(self, resolver: Resolver, clients: Clients) -> None:
+    Args:
+        named: Those that have a name and last.
+    """
+
+    def __init__(self, resolver: Resolver, clients: Clients, named: NamedSessions) -> None:
         self.resolver = resolver
         self.clients = clients
+        self.named = named
         self._sessions: dict[str, Session] = {}
 
     def open(self, client_name: str = "", client_version: str = "", pid: int = 0) -> Session:
@@ -165,9 +192,15 @@ class Sessions:
         row = self.resolver.row(spec)
         return [name for name in self.resolver.variables(row) if name not in session.known]
 
-    def open_model(self, session: Session, spec: ModelSpec) -> Lease:
+    def open_model(
+        self,
+        session: Session,
+        spec: ModelSpec,
+        named: Named | None = None,
+        choice: Choice | None = None,
+    ) -> Lease:
         """Checks the model and leases it to the session."""
-        lease = Lease(session, spec, self)
+        lease = Lease(session, spec, self, named, choice)
         lease.resolve()
         session.leases[lease.handle] = lease
         return lease
@@ -178,9 +211,15 @@ class Sessions:
         if lease is not None:
             lease.give_back(close=True)
 
-    def borrow(self, session: Session | None, spec: ModelSpec) -> Lease:
+    def borrow(
+        self,
+        session: Session | None,
+        spec: ModelSpec,
+        named: Named | None = None,
+        choice: Choice | None = None,
+    ) -> Lease:
         """A lease for one stateless call; give it back after the call is submitted."""
-        lease = Lease(session or Session(id=""), spec, self)
+        lease = Lease(session or Session(id=""), spec, self, named, choice)
         lease.resolve()
         return lease
 

@@ -18,10 +18,11 @@ from modeld.wire import config_from_proto, generate_input_from_proto, priority_f
 from modeld.wire.jsontext import load_object
 
 from ..core.call import UNSAID, Call
+from ..core.named import Choice, Named
 from ..core.resolve import ModelSpec
 from ..core.sessions import Lease, Session, Sessions
 
-__all__ = ["call_from_proto", "leased", "ready", "spec_from_proto"]
+__all__ = ["call_from_proto", "chosen", "leased", "ready", "spec_from_proto"]
 
 Target: TypeAlias = pb.Call | pb.AttachStreamRequest | pb.CancelRequest
 
@@ -64,10 +65,10 @@ def spec_from_proto(proto: ModelSpecProto) -> ModelSpec:
     )
 
 
-async def ready(sessions: Sessions, target: Target) -> None:
-    """Waits until the provider that a request names is loaded."""
-    if target.WhichOneof("target") == "model":
-        await sessions.resolver.ready(ModelSpec(target.model.name))
+async def ready(sessions: Sessions, target: Target, named: Named | None = None) -> None:
+    """Waits until the provider of the model that a request gets is loaded."""
+    if target.WhichOneof("target") != "handle":
+        await sessions.resolver.ready(_chosen(target, named).spec)
 
 
 @contextmanager
@@ -75,18 +76,38 @@ def leased(
     sessions: Sessions,
     session: Session | None,
     target: Target,
+    named: Named | None = None,
 ) -> Iterator[Lease]:
     """The lease that a request names: one of the session's, or one for this request alone."""
-    kind = target.WhichOneof("target")
-    if kind is None:
-        raise InvalidRequest("name a model: model.name, or handle in a session")
-    if kind == "handle":
+    if target.WhichOneof("target") == "handle":
         if session is None:
             raise InvalidRequest("a handle needs its session: name it in 'modeld-session'")
         yield session.lease(target.handle)
         return
-    lease = sessions.borrow(session, spec_from_proto(target.model))
+    choice = _chosen(target, named)
+    lease = sessions.borrow(session, choice.spec, named, None if named is None else choice)
     try:
         yield lease
     finally:
         lease.give_back(close=False)
+
+
+def _chosen(target: Target, named: Named | None) -> Choice:
+    """The model that a request gets, and the role that it plays."""
+    spec = spec_from_proto(target.model)
+    role = target.role if isinstance(target, pb.Call) and target.HasField("role") else None
+    if named is not None:
+        return chosen(named.choose(role, spec, required=False))
+    if target.WhichOneof("target") is None:
+        raise InvalidRequest(
+            "name a model: model.name, handle in a session, or a lasting session in the metadata "
+            "'modeld-session-name'"
+        )
+    return Choice(spec, role)
+
+
+def chosen(choice: Choice) -> Choice:
+    """The choice, if it is one."""
+    if not choice.spec.name:
+        raise InvalidRequest("No model specified: the session has no default model; name one")
+    return choice

@@ -34,6 +34,7 @@ STATUS_BY_REASON: Mapping[str, grpc.StatusCode] = {
     "internal": grpc.StatusCode.INTERNAL,
     "refused": grpc.StatusCode.ABORTED,
     "unresolved_media": grpc.StatusCode.INVALID_ARGUMENT,
+    "session_not_found": grpc.StatusCode.NOT_FOUND,
 }
 """The statuses that error.proto documents."""
 

@@ -18,7 +18,7 @@ from ..core.pipeline import Pipeline
 from ..core.sessions import Sessions
 from .admission import Admission
 from .calls import call_from_proto, leased, ready
-from .metadata import session_of
+from .metadata import named_of, session_of
 from .pending import Pending
 
 __all__ = ["InferenceServicer"]
@@ -56,14 +56,15 @@ class InferenceServicer(InferenceServiceServicer):
         self, proto: pb.Call, context: Context, *, deltas: bool
     ) -> AsyncIterator[pb.StreamEvent]:
         self._admission.check()
-        await ready(self._sessions, proto)
+        named = await named_of(context, self._sessions)
+        await ready(self._sessions, proto, named)
         session = session_of(context, self._sessions)
         call = call_from_proto(proto, session)
         remaining = context.time_remaining()
         if remaining is not None and remaining < FOREVER:  # type: ignore[redundant-expr]  # None, too
             call.deadline = anyio.current_time() + remaining
         pending = _Waiting(deltas=deltas)
-        with leased(self._sessions, session, proto) as lease:
+        with leased(self._sessions, session, proto, named) as lease:
             ticket = self._pipeline.submit(call, lease, pending.watcher, stream=deltas)
         try:
             async for event in pending:
@@ -75,8 +76,7 @@ class InferenceServicer(InferenceServiceServicer):
         self, request: pb.AttachStreamRequest, context: Context
     ) -> AsyncIterator[pb.AttachStreamResponse]:
         """The events of a call that was started with a request id."""
-        await ready(self._sessions, request)
-        account = self._account(request, context)
+        account = await self._account(request, context)
         pending = _Waiting(deltas=True)
         ticket = await self._pipeline.attach(
             account, request.request_id, pending.watcher, request.after_seq
@@ -92,15 +92,17 @@ class InferenceServicer(InferenceServiceServicer):
         self, request: pb.CancelRequest, context: Context
     ) -> pb.CancelResponse:
         """Ends a call that was started with a request id."""
-        await ready(self._sessions, request)
-        account = self._account(request, context)
+        account = await self._account(request, context)
         running = await self._pipeline.cancel(account, request.request_id)
         return pb.CancelResponse(was_running=running)
 
-    def _account(
+    async def _account(
         self, request: pb.AttachStreamRequest | pb.CancelRequest, context: Context
     ) -> Account:
-        with leased(self._sessions, session_of(context, self._sessions), request) as lease:
+        named = await named_of(context, self._sessions)
+        await ready(self._sessions, request, named)
+        session = session_of(context, self._sessions)
+        with leased(self._sessions, session, request, named) as lease:
             resolution, _ = lease.resolve()
         return resolution.route.account
 
@@ -109,10 +111,11 @@ class InferenceServicer(InferenceServiceServicer):
     ) -> pb.CountTokensResponse:
         """Tokens of an input."""
         self._admission.check()
-        await ready(self._sessions, request.call)
+        named = await named_of(context, self._sessions)
+        await ready(self._sessions, request.call, named)
         session = session_of(context, self._sessions)
         call = call_from_proto(request.call, session)
-        with leased(self._sessions, session, request.call) as lease:
+        with leased(self._sessions, session, request.call, named) as lease:
             count = await self._pipeline.count_tokens(call, lease)
         return pb.CountTokensResponse(tokens=count.tokens, estimated=count.estimated)
 

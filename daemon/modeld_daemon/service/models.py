@@ -7,17 +7,17 @@ from typing import Any
 import anyio.to_thread
 import grpc
 
-from modeld.errors import InvalidRequest, redact
+from modeld.errors import InvalidRequest, PrerequisiteError, redact
 from modeld.v1 import model_service_pb2 as pb
 from modeld.v1.model_service_pb2_grpc import ModelServiceServicer
 
 from ..core.listing import list_hosted
+from ..core.named import Choice, Named
 from ..core.ports import Catalog, ModelListing, Row
-from ..core.resolve import ModelSpec
 from ..core.sessions import Session, Sessions
 from .admission import Admission
-from .calls import spec_from_proto
-from .metadata import session_of
+from .calls import chosen, spec_from_proto
+from .metadata import named_of, session_of
 
 __all__ = ["ModelServicer", "open_model"]
 
@@ -25,14 +25,18 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def open_model(
-    sessions: Sessions, session: Session, request: pb.OpenModelRequest
+    sessions: Sessions, session: Session, request: pb.OpenModelRequest, named: Named | None = None
 ) -> pb.OpenModelResponse:
     """Opens a model for a session, or says which variables must be known first."""
-    spec = spec_from_proto(request.model)
+    if request.HasField("session"):
+        named = sessions.named.find(request.session)
+    choice = _choice(request, named)
+    spec = choice.spec
     missing = sessions.missing(session, spec)
     if missing:
         return pb.OpenModelResponse(need_environment=missing)
-    lease = sessions.open_model(session, spec)
+    by_name = not request.HasField("role") and bool(request.model.name)
+    lease = sessions.open_model(session, spec, named, None if by_name else choice)
     resolution, _ = lease.resolve()
     base_url = resolution.connection.base_url
     return pb.OpenModelResponse(
@@ -42,7 +46,19 @@ def open_model(
         account=resolution.route.account.fingerprint,
         base_url=None if base_url is None else redact(base_url),
         stateful=not resolution.row.shared and "custom_outputs" in spec.args,
+        model=spec.name,
     )
+
+
+def _choice(request: pb.OpenModelRequest, named: Named | None) -> Choice:
+    """The model that is opened, and the role that it plays."""
+    spec = spec_from_proto(request.model)
+    role = request.role if request.HasField("role") else None
+    if named is not None:
+        return chosen(named.choose(role, spec, required=request.role_required))
+    if request.role_required:
+        raise PrerequisiteError(f"Model role '{role or ''}' is required and was not specified.")
+    return Choice(spec, role)
 
 
 class ModelServicer(ModelServiceServicer):
@@ -58,8 +74,11 @@ class ModelServicer(ModelServiceServicer):
     ) -> pb.OpenModelResponse:
         """Leases a model to a session."""
         self._admission.check()
-        await self._sessions.resolver.ready(ModelSpec(request.model.name))
-        return open_model(self._sessions, self._session(context), request)
+        named = await named_of(context, self._sessions)
+        if request.HasField("session"):
+            named = await self._sessions.named.get(request.session)
+        await self._sessions.resolver.ready(_choice(request, named).spec)
+        return open_model(self._sessions, self._session(context), request, named)
 
     async def CloseModel(  # noqa: N802
         self, request: pb.CloseModelRequest, context: Context

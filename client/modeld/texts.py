@@ -1,15 +1,24 @@
-"""Text of the command line as values: YAML scalars, mappings, files, and lists with commas."""
+"""Text of the command line, of variables and of files as values: YAML scalars, mappings, lists with
+commas, several values in one variable.
+
+Needs pyyaml, which comes with the extra `cli`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import yaml
 
-from ..types import JsonObject, JsonValue
+from .environment import Environment
+from .types import JsonObject, JsonValue
+
+_environment = Environment()
+_CLOSING = {"{": "}", "[": "]", '"': '"', "'": "'"}
 
 
 def yaml_value(text: str) -> JsonValue:
@@ -38,6 +47,40 @@ def model_argument(text: str) -> tuple[str, JsonValue]:
     if isinstance(value, str) and "," in value:
         return key, value.split(",")
     return key, value.isoformat() if isinstance(value, date) else value
+
+
+def evaluation_variables(name: str) -> list[str]:
+    """Variables of an option of evaluations; modeld's own name comes first."""
+    return [f"{prefix}_EVAL_{name.upper().replace('-', '_')}" for prefix in ("MODELD", "INSPECT")]
+
+
+def variable(names: Sequence[str]) -> str | None:
+    """The value of the first variable that has one, of the process or of the nearest `.env`."""
+    return next((value for name in names if (value := _environment.get(name))), None)
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a variable that holds several: apart by blanks, but not inside of quotes or
+    brackets, so that "a=1 b={x: 1, y: 2}" is two. Brackets that do not close keep the rest together.
+    """
+    words, word, closing = [""], 0, ""
+    for letter in text:
+        if closing and letter == closing[-1]:
+            closing = closing[:-1]
+        elif letter in _CLOSING and closing[-1:] not in {'"', "'"}:
+            closing += _CLOSING[letter]
+        elif letter.isspace() and not closing:
+            words.append("")
+            word += 1
+            continue
+        words[word] += letter
+    return [word for word in words if word]
+
+
+def variable_arguments(name: str) -> JsonObject:
+    """The arguments that the variables of an option such as "model-args" hold."""
+    said = variable(evaluation_variables(name))
+    return dict(model_argument(text) for text in split_words(said or ""))
 
 
 def comma_list(text: str) -> list[str]:
