@@ -115,7 +115,11 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     """The house of one daemon; all its background tasks live in `tasks`."""
     home = life.generation.home
     salt = bytes.fromhex(make_secret(home.salt))
-    source = Registry(Path(data_folder()), plugins=_plugins(life.settings))
+    source = Registry(
+        Path(data_folder()),
+        plugins=_plugins(life.settings),
+        trusting=_trusting(life.settings),
+    )
     clients = Clients(source, tasks)
     flying = Tasks()
     clock = asyncio.get_running_loop().time
@@ -145,6 +149,10 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
 
 def _plugins(settings: Settings) -> dict[str, str]:
     return {name: of.plugin for name, of in settings.providers.items() if of.plugin is not None}
+
+
+def _trusting(settings: Settings) -> bool:
+    return "hf" in settings.providers and settings.providers["hf"].trust_remote_code
 
 
 def _configured(settings: Settings) -> dict[str, LaneSettings]:

@@ -17,6 +17,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
         *("streaming", "tools", "images", "audio", "video", "documents", "reasoning", "schema"),
         *("logprobs", "count", "list"),
     ),
+    "huggingface": ("streaming", "tools", "reasoning", "logprobs", "count", "list"),
     "llama_cpp": ("streaming", "schema", "list"),
     "mistral": (
         *("streaming", "tools", "images", "audio", "documents", "reasoning", "schema", "list"),

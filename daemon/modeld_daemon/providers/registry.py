@@ -31,7 +31,8 @@ class Dialect:
 
     `check(row, model, connection, shared)` is called when a model is opened and must be cheap;
     `build(row, connection, shared)` makes the provider, and its module may import an SDK.
-    `shared` is what `open(data_folder)` gave, once for the daemon; None where there is no `open`.
+    `shared` is what `open(data_folder, trusting)` gave, once for the daemon; None where there is no
+    `open`. `trusting` is whether code of repositories may run.
     """
 
     check: str
@@ -54,6 +55,11 @@ DIALECTS: Mapping[str, Dialect] = {
     "openai_responses": Dialect(
         check="openai_responses.options:check", build="openai_responses.adapter:build"
     ),
+    "huggingface": Dialect(
+        check="huggingface.dialect:check",
+        build="huggingface.dialect:build",
+        open="huggingface.dialect:open_hub",
+    ),
     "llama_cpp": Dialect(
         check="llama_cpp.dialect:check",
         build="llama_cpp.dialect:build",
@@ -69,6 +75,7 @@ class Registry:
         data_folder: modeld's folder of data, where pulled weights are.
         rows: The providers.
         plugins: `module:name` of extensions that the settings name, by provider.
+        trusting: Whether code that comes with a model's repository may run when a caller asks for it.
     """
 
     def __init__(
@@ -76,8 +83,11 @@ class Registry:
         data_folder: Path,
         rows: Iterable[Row] = ROWS,
         plugins: Mapping[str, str] | None = None,
+        *,
+        trusting: bool = False,
     ) -> None:
         self._data_folder = data_folder
+        self._trusting = trusting
         self._rows = {row.name: row for row in sorted(rows, key=lambda row: row.name)}
         self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys())
         self._shared: dict[str, Any] = {}
@@ -148,7 +158,7 @@ class Registry:
             return None
         if dialect not in self._shared:
             open_dialect: Any = _load(place)
-            self._shared[dialect] = open_dialect(self._data_folder)
+            self._shared[dialect] = open_dialect(self._data_folder, self._trusting)
         return self._shared[dialect]
 
     def models(self, provider: str) -> list[ModelListing]:

@@ -50,7 +50,7 @@ class Local:
         await self.models.aclose()
 
 
-def open_local(data_folder: Path) -> Local:
+def open_local(data_folder: Path, trusting: bool) -> Local:  # noqa: ARG001  # as all dialects
     """What the dialect shares, for a daemon with that folder of data."""
     return Local(LocalModels(LocalSettings(data_folder)))
 
