@@ -28,9 +28,9 @@ PIECE = 512
 class _Reading:
     """A prompt that is being read."""
 
-    def __init__(self, row: Row, cache: Any) -> None:
+    def __init__(self, row: Row) -> None:
         self.row = row
-        self.cache = cache
+        self.cache: Any = None
         self.done = 0
 
 
@@ -74,14 +74,11 @@ class Decoder:
                     for row in waiting:
                         self._waiting.remove(row)
                     if self._reading is None and self._waiting:
-                        self._begin(self._waiting.popleft())
+                        self._reading = _Reading(self._waiting.popleft())
                 self._leave(waiting)
                 self._read()
                 for batch in list(self._batches):
                     self._step(batch)
-
-    def _begin(self, row: Row) -> None:
-        self._reading = _Reading(row, self._forward.new_cache())
 
     def _read(self) -> None:
         """A piece of the prompt; after the last one, the answer has its first token."""
@@ -97,6 +94,8 @@ class Decoder:
         piece = prompt[reading.done : reading.done + PIECE]
 
         def work() -> None:
+            if reading.cache is None:
+                reading.cache = self._forward.new_cache()
             logits = self._forward([piece], reading.done, [0], reading.cache)
             reading.done += len(piece)
             row.job.progress += 1
