@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def scripted(folder: Path, scripts: Mapping[str, Sequence[str]]) -> str:
     follows = {}
     for role, script in scripts.items():
         ids = [words.convert_tokens_to_ids(token) for token in (role, *script, END)]
-        follows |= dict(zip(ids, ids[1:], strict=False))
+        follows |= dict(pairwise(ids))
     with torch.no_grad():
         for layer in model.model.layers:
             layer.self_attn.o_proj.weight.zero_()

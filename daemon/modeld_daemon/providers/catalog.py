@@ -94,7 +94,7 @@ ROWS: tuple[Row, ...] = (
         key_variables=("HF_TOKEN",),
         key_required=False,  # most repositories are open to everyone
         other_variables=(
-            *("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE", "XDG_CACHE_HOME"),
+            *("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
             *PROXY_VARIABLES,  # of the network only the engine needs to know
         ),
         packages=("torch", "transformers"),

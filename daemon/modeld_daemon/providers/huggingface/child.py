@@ -49,7 +49,7 @@ class Model:
                 job.emit({"progress": share})
 
         loaded = self._loaded = load(body, on_progress)
-        self._prompts = Prompts(loaded.tokenizer, body)
+        self._prompts = Prompts(loaded.tokenizer)
         # Tokenizers are not made for several threads: the decoder has one of its own.
         self._words = copy.deepcopy(loaded.tokenizer)
         self._decoder = Decoder(Forward(loaded.model))
@@ -63,7 +63,7 @@ class Model:
     def generate(self, body: JsonObject, job: Job) -> JsonObject:
         """Makes one answer; `body["stream"]` says whether its parts are wanted."""
         began = time.monotonic()
-        prompt, begun = self._encode(body)
+        prompt, begun = self._prompts.encode(body)
         loaded = self._loaded
         if not prompt:
             raise CallFailed("invalid", "The prompt has no tokens.")
@@ -84,12 +84,15 @@ class Model:
             stream=body["stream"],
         )
         self._decoder.decode(row)
-        words = loaded.tokenizer.convert_ids_to_tokens
-        return {**row.result(words), "seconds": time.monotonic() - began}
+        return {**row.result(self._tokens), "seconds": time.monotonic() - began}
+
+    def _tokens(self, ids: list[int]) -> list[str]:
+        """Tokens as the tokenizer writes them. A head may have more rows than it has words."""
+        return [word or "" for word in self._loaded.tokenizer.convert_ids_to_tokens(ids)]
 
     def count(self, body: JsonObject, job: Job) -> JsonObject:  # noqa: ARG002  # a handler
         """Counts the tokens of a conversation, template included. Needs no slot."""
-        return {"tokens": len(self._encode(body)[0])}
+        return {"tokens": len(self._prompts.encode(body)[0])}
 
     def stats(self, body: JsonObject, job: Job) -> JsonObject:  # noqa: ARG002  # a handler
         """Steps of the loop so far, and memory."""
@@ -101,9 +104,6 @@ class Model:
             "largest": decoder.largest,
             "peak_kilobytes": peak,
         }
-
-    def _encode(self, body: JsonObject) -> tuple[list[int], str]:
-        return self._prompts.encode(body)
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def load(opening: JsonObject, on_progress: OnProgress) -> Loaded:
         own = common if words == source else _without(common, "revision", "subfolder")
         tokenizer = transformers.AutoTokenizer.from_pretrained(words, **own)
     except Exception as error:  # noqa: BLE001  # libraries raise what they like
-        raise load_failure(error, f"the tokenizer '{words}'") from None
+        raise load_failure(error, f"The tokenizer '{words}'") from None
     try:
         kind = getattr(transformers, opening["auto_model_class"])
         model = kind.from_pretrained(
@@ -68,7 +68,7 @@ def load(opening: JsonObject, on_progress: OnProgress) -> Loaded:
         if "device_map" not in opening["extra"]:
             model = model.to(device)
     except Exception as error:  # noqa: BLE001  # libraries raise what they like
-        raise load_failure(error, f"the model '{source}'") from None
+        raise load_failure(error, f"The model '{source}'") from None
     return Loaded(model.eval(), tokenizer, _context(model, tokenizer), _ends(model, tokenizer))
 
 

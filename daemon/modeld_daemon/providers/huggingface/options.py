@@ -59,6 +59,7 @@ _THEIRS: Mapping[str, tuple[type, ...]] = {
 }
 _OF_BOTH = ("revision", "subfolder", "cache_dir", "local_files_only")
 """Those that the tokenizer's `from_pretrained` takes, too."""
+_PROMPT = ("chat_template", "use_chat_template", "tokenizer_call_args")
 _PATHS = ("model_path", "tokenizer_path", "cache_dir")
 
 
@@ -68,6 +69,8 @@ class ModelArgs:
 
     opening: JsonObject
     """What decides what is loaded, and how; all but the model's name."""
+    prompt: JsonObject
+    """How prompts are written: `chat_template`, `use_chat_template`, `tokenizer_call_args`."""
     batch_size: int = DEFAULT_BATCH
     do_sample: bool = True
     enable_thinking: bool | None = None
@@ -97,15 +100,13 @@ class ModelArgs:
             ),
             "auto_model_class": args.get("auto_model_class") or _CLASSES[0],
             REMOTE_CODE: bool(args.get(REMOTE_CODE)),
-            "chat_template": args.get("chat_template"),
-            "use_chat_template": args.get("use_chat_template", True),
-            "tokenizer_call_args": args.get("tokenizer_call_args") or {},
             **{name: args[name] for name in _OF_BOTH if name in args},
             "extra": extra,
         }
         given: Mapping[str, Any] = args
         return ModelArgs(
             opening,
+            {name: args[name] for name in _PROMPT if name in args},
             batch_size=given.get("batch_size") or DEFAULT_BATCH,
             do_sample=given.get("do_sample", True),
             enable_thinking=given.get("enable_thinking"),

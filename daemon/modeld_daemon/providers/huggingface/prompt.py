@@ -23,44 +23,42 @@ class Prompts:
 
     Args:
         tokenizer: The model's; used under a lock.
-        opening: How the model was opened: `chat_template`, `use_chat_template` and
-            `tokenizer_call_args` count.
     """
 
-    def __init__(self, tokenizer: Any, opening: JsonObject) -> None:
+    def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._template: str | None = opening.get("chat_template")
-        self._call_args: JsonObject = opening.get("tokenizer_call_args") or {}
         self._lock = threading.Lock()
-        known = self._template or tokenizer.chat_template
-        self._templated = bool(known) and opening.get("use_chat_template", True)
 
     def encode(self, body: JsonObject) -> tuple[list[int], str]:
         """The tokens, and what the prompt holds already of the answer: a tag that opens thoughts.
 
         Args:
-            body: `messages`, `tools` and `template` (variables of the template).
+            body: `messages`, `tools`, `variables` of the template; the caller's `chat_template`,
+                `use_chat_template` and `tokenizer_call_args`, if any.
         """
+        given = body.get("tokenizer_call_args") or {}
         with self._lock:
-            if not self._templated:
-                return self._plain(body), ""
+            known = body.get("chat_template") or self._tokenizer.chat_template
+            if not known or not body.get("use_chat_template", True):
+                return self._tokenize(_plain(body), given), ""
             text = self._render(body)
             # The template has written the special tokens.
-            ids = self._tokenize(text, add_special_tokens=False)
+            ids = self._tokenize(text, {"add_special_tokens": False, **given})
         return ids, f"{_THINK}\n" if text.rstrip().endswith(_THINK) else ""
 
     def _render(self, body: JsonObject) -> str:
         tools = body.get("tools") or None
+        template = body.get("chat_template")
         if tools:
-            self._check_tools(tools)
+            self._check_tools(template, tools)
         try:
             text: str = self._tokenizer.apply_chat_template(
                 body["messages"],
                 tools=tools,
-                chat_template=self._template,
+                chat_template=template,
                 add_generation_prompt=True,
                 tokenize=False,
-                **(body.get("template") or {}),
+                **body["variables"],
             )
         except TemplateError as error:
             raise refused(
@@ -69,27 +67,18 @@ class Prompts:
             ) from None
         return text
 
-    def _check_tools(self, tools: list[JsonObject]) -> None:
-        template = self._tokenizer.get_chat_template(self._template, tools)
-        if "tools" not in template:
+    def _check_tools(self, template: str | None, tools: list[JsonObject]) -> None:
+        if "tools" not in self._tokenizer.get_chat_template(template, tools):
             raise refused(
                 "The model's chat template has no place for tools: leave them out, set tool_choice "
                 "to 'none', or give a chat_template that has one.",
                 "invalid_request",
             )
 
-    def _plain(self, body: JsonObject) -> list[int]:
-        if body.get("tools"):
-            raise refused(
-                "This model has no chat template, and so no place for tools.", "invalid_request"
-            )
-        lines = [f"{message['role']}: {message['content']}\n" for message in body["messages"]]
-        return self._tokenize("".join(lines))
-
-    def _tokenize(self, text: str, **args: Any) -> list[int]:
+    def _tokenize(self, text: str, args: JsonObject) -> list[int]:
         try:
-            ids = self._tokenizer(text, **(args | self._call_args))["input_ids"]
-        except (TypeError, KeyError) as error:
+            ids = self._tokenizer(text, **args)["input_ids"]
+        except (TypeError, KeyError, ValueError) as error:
             raise refused(f"tokenizer_call_args: {error}", "invalid_request") from None
         if not isinstance(ids, list) or not all(isinstance(id, int) for id in ids):
             raise refused(
@@ -97,3 +86,12 @@ class Prompts:
                 "invalid_request",
             )
         return ids
+
+
+def _plain(body: JsonObject) -> str:
+    """For a model without a template: one line for each message."""
+    if body.get("tools"):
+        raise refused(
+            "This model has no chat template, and so no place for tools.", "invalid_request"
+        )
+    return "".join(f"{message['role']}: {message['content']}\n" for message in body["messages"])

@@ -85,7 +85,7 @@ def build_requests(call: Call, model: str, args: ModelArgs) -> list[JsonObject]:
 
 
 def build_count(call: Call, model: str, args: ModelArgs) -> JsonObject:
-    """What becomes the prompt: messages, tools, and variables of the template."""
+    """What becomes the prompt: messages, tools, variables of the template, and how it is written."""
     if not call.messages:
         raise InvalidRequest("a call needs at least one message")
     kept = keep_reasoning(call.messages, call.config.reasoning_history)
@@ -96,7 +96,8 @@ def build_count(call: Call, model: str, args: ModelArgs) -> JsonObject:
     return {
         "messages": [_message(message, short=short) for message in collapse(kept, ("user",))],
         "tools": [_tool(tool) for tool in offered_tools(call)],
-        "template": template,
+        "variables": template,
+        **args.prompt,
     }
 
 

@@ -53,12 +53,12 @@ def load_failure(error: Exception, what: str) -> CallFailed:
 
     Args:
         error: What was raised.
-        what: What should be loaded, such as "the model 'a/b'".
+        what: What should be loaded, such as "The model 'a/b'".
     """
     if isinstance(error, CallFailed):
         return error
     if is_full(error):
-        return CallFailed("memory", f"There is not enough memory for {what}: {_line(error)}")
+        return CallFailed("memory", f"{what} needs more memory than there is: {_line(error)}")
     for kind, reason, words in _HUB:
         if any(isinstance(cause, kind) for cause in _causes(error)):
             return refused(f"{what} cannot be loaded. {words}", reason)
@@ -76,7 +76,7 @@ def load_failure(error: Exception, what: str) -> CallFailed:
 
 def refused(message: str, reason: str) -> CallFailed:
     """What the caller must change; the reason is the name of an error's reason in modeld."""
-    return CallFailed("invalid", message[0].upper() + message[1:], {"reason": reason})
+    return CallFailed("invalid", message, {"reason": reason})
 
 
 def is_full(error: BaseException) -> bool:
