@@ -364,15 +364,11 @@ async def test_an_unused_model_is_unloaded_and_loaded_again(noise: str):
     await home.models.pool.aclose()
 
 
-async def test_what_cannot_be_loaded_says_why_each_time(own: Home, tmp_path: Path, noise: str):
+async def test_what_cannot_be_loaded_says_why(own: Home, tmp_path: Path, noise: str):
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    for _ in range(5):  # what is wrong with the call does not make the engine rest
-        with pytest.raises(ModelNotFound, match="not in the hub's cache") as caught:
-            await own.provider(offline).generate(a_call("Hi"), route_of("nobody/nothing"), None)
+    with pytest.raises(ModelNotFound, match="not in the hub's cache") as caught:
+        await own.provider(offline).generate(a_call("Hi"), route_of("nobody/nothing"), None)
     assert caught.value.model == "hf/nobody/nothing"
-    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
-    with pytest.raises(ModelNotFound, match="hub cannot be reached"):
-        await own.provider(nowhere).generate(a_call("Hi"), route_of("nobody/nothing"), None)
     with pytest.raises(PrerequisiteError, match=r"cuda:7.*PyTorch .* sees cpu"):
         await own.ask(noise, a_call("Hi"), device="cuda:7")
     broken = tmp_path / "broken"

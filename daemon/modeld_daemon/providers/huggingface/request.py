@@ -45,7 +45,7 @@ _EXTRA: Mapping[str, tuple[float, float]] = {
     "repetition_penalty": (0.01, 100),
     "no_repeat_ngram_size": (0, 2**31 - 1),
 }
-_WHOLE = ("top_k", "no_repeat_ngram_size")
+_WHOLE = ("no_repeat_ngram_size",)
 _TEMPLATE = "chat_template_kwargs"
 _UNKNOWN = (
     "best_of", "effort", "fallback_models", "frequency_penalty", "logit_bias", "modalities",
@@ -182,11 +182,17 @@ def _sampling(config: GenerateConfig, args: ModelArgs) -> JsonObject:
         value = values.get(name)
         if value is None:
             continue
-        kinds = int if name in _WHOLE else int | float
-        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
+        if name in _EXTRA and not _is_number(value, whole=name in _WHOLE):
+            raise InvalidRequest(f"extra_body: {name} must be a number, not {value!r:.100}")
+        if not least <= value <= most:
             raise InvalidRequest(f"{name} must be from {least} to {most}, not {value!r:.100}")
         sampling[name] = value
     return sampling
+
+
+def _is_number(value: object, *, whole: bool) -> bool:
+    kinds = int if whole else int | float
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def _extra_body(config: GenerateConfig) -> JsonObject:
