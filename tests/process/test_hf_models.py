@@ -387,27 +387,33 @@ async def test_what_cannot_be_loaded_says_why(own: Home, tmp_path: Path, noise: 
     assert (await own.ask(noise, a_call("Hi", max_tokens=1))).usage.output_tokens == 1
 
 
-async def test_code_of_a_repository_never_runs_unasked(tmp_path: Path, noise: str):
-    folder = tmp_path / "coded"
-    mark = tmp_path / "it ran"
+async def test_code_of_a_repository_runs_only_when_asked_and_allowed(tmp_path: Path):
+    folder, mark = tmp_path / "coded", tmp_path / "it ran"
     save(folder, chaotic(), tokenizer())
     config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "coded", "auto_map": {"AutoConfig": "coded.CodedConfig"}}
+    classes = {"AutoConfig": "coded.CodedConfig", "AutoModelForCausalLM": "coded.CodedModel"}
+    config |= {"model_type": "coded", "auto_map": classes}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "coded.py").write_text(
         f"open({str(mark)!r}, 'w').close()\n"
-        "from transformers import LlamaConfig\n"
+        "from transformers import LlamaConfig, LlamaForCausalLM\n"
         "class CodedConfig(LlamaConfig):\n    model_type = 'coded'\n"
+        "class CodedModel(LlamaForCausalLM):\n    config_class = CodedConfig\n"
     )
-    home = Home()
-    try:
-        with pytest.raises(PrerequisiteError, match="code of its own"):
-            await home.ask(str(folder), a_call("Hi"))
-        with pytest.raises(PrerequisiteError, match=r"config\.toml"):
-            await home.ask(str(folder), a_call("Hi"), trust_remote_code=True)
-    finally:
+    for home, asked, said in (
+        (Home(trusting=True), {}, "code of its own"),
+        (Home(), {"trust_remote_code": True}, r"config\.toml"),
+    ):
+        with pytest.raises(PrerequisiteError, match=said):
+            await home.ask(str(folder), a_call("Hi"), **asked)
         await home.models.pool.aclose()
     assert not mark.exists()
+    home = Home(trusting=True)
+    provider = home.provider({"HF_HOME": str(tmp_path)}, trust_remote_code=True)
+    output = await provider.generate(a_call("Hi"), route_of(str(folder)), None)
+    await home.models.pool.aclose()
+    assert mark.exists()
+    assert output.usage.output_tokens > 0
 
 
 TALK = """

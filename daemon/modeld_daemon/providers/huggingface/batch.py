@@ -30,7 +30,7 @@ class Forward:
 
     def __init__(self, model: Any) -> None:
         names = inspect.signature(model.forward).parameters
-        # `past_key_values` up to transformers 5.20, `cache` from 5.2x on.
+        # `past_key_values` in transformers 5.20, `cache` in 5.24.
         caches = [name for name in ("cache", "past_key_values") if name in names]
         if not caches:
             raise ValueError(

@@ -18,7 +18,7 @@ from ..engine.engine import Engine, EngineStatistics, OnWait
 from ..engine.pool import EnginePool, PoolSettings
 from ..llama_cpp.options import default_threads
 from .errors import PROVIDER
-from .options import ModelArgs, check_path, check_repository
+from .options import REMOTE_CODE, ModelArgs, check_path, check_repository
 
 PROGRAM = "modeld_daemon.providers.huggingface.child"
 
@@ -78,8 +78,8 @@ class HubModels:
             "tokenizer": tokenizer,
             "threads": default_threads(),
         }
-        # Who loads folders only is the same as everybody: no token is needed, and none is given.
-        local = folder and tokenizer.startswith("/")
+        # Who loads folders only is the same as everybody: neither token nor hub is needed.
+        local = folder and tokenizer.startswith("/") and not opening[REMOTE_CODE]
         token = None if local else connection.api_key
         environment = _QUIET if local else _QUIET | dict(connection.environment)
         changed = _changed(source) if folder else 0
