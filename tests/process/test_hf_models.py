@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from modeld.errors import (
     EngineError,
     InvalidRequest,
     ModelNotFound,
+    PermissionDenied,
     PrerequisiteError,
 )
 from modeld.types import (
@@ -38,16 +40,17 @@ from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.engine.watchdog import Limits
 from modeld_daemon.providers.huggingface.adapter import HuggingFaceProvider
-from modeld_daemon.providers.huggingface.models import HubModels, HubSettings
+from modeld_daemon.providers.huggingface.models import HubModels, HubSettings, cached_models
 from tests.fakes.deltas import Deltas
-from tests.fakes.programs import Program
+from tests.fakes.programs import Program, until
+from tests.fakes.small_hub import SmallHub, serving_hub
 
 torch = pytest.importorskip("torch", reason="pip install 'modeld[hf]'")
 transformers = pytest.importorskip("transformers", reason="pip install 'modeld[hf]'")
 
 from tests.fakes.tiny_models import chaotic, save, scripted, tokenizer  # noqa: E402
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 ADD = ToolInfo(
     "add",
@@ -103,8 +106,8 @@ class Home:
     async def ask(self, model: str, call: Call, sink: Heard | None = None, **args) -> ModelOutput:
         return await self.provider(**args).generate(call, route_of(model), sink)
 
-    async def stats(self, model: str) -> dict[str, int]:
-        async with self.provider()._use(route_of(model), lambda *_: None) as engine:
+    async def stats(self, model: str, **args) -> dict[str, int]:
+        async with self.provider(**args)._use(route_of(model), lambda *_: None) as engine:
             return await engine.call("stats", {}, slot=False)
 
     @property
@@ -303,6 +306,10 @@ async def test_more_calls_than_places_queue(own: Home, noise: str):
     assert all(sink.answer for sink in sinks)
     assert sum("slots" in [reason for reason, _ in sink.waits] for sink in sinks) == 4
     assert own.models.statistics()[0].starts == 1
+    stats = await own.stats(noise, batch_size=2)
+    assert stats["largest"] == 2
+    assert stats["tokens"] == 6 * 23  # each answer's first token is of its prompt
+    assert stats["steps"] < 6 * 23
 
 
 async def test_a_cancel_stops_decoding(home: Home, noise: str):
@@ -369,14 +376,14 @@ async def test_what_cannot_be_loaded_says_why(own: Home, tmp_path: Path, noise: 
     with pytest.raises(ModelNotFound, match="not in the hub's cache") as caught:
         await own.provider(offline).generate(a_call("Hi"), route_of("nobody/nothing"), None)
     assert caught.value.model == "hf/nobody/nothing"
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    with pytest.raises(ModelNotFound, match="hub cannot be reached"):
+        await own.provider(nowhere).generate(a_call("Hi"), route_of("nobody/nothing"), None)
     with pytest.raises(PrerequisiteError, match=r"cuda:7.*PyTorch .* sees cpu"):
         await own.ask(noise, a_call("Hi"), device="cuda:7")
     broken = tmp_path / "broken"
     save(broken, chaotic(), tokenizer())
     (broken / "model.safetensors").write_bytes(b"rubbish" * 99)
-    with pytest.raises(InvalidRequest, match=f"{broken}.*cannot be loaded"):
-        await own.ask(str(broken), a_call("Hi"))
-    (broken / "config.json").write_text("{")
     with pytest.raises(InvalidRequest, match=f"{broken}.*cannot be loaded"):
         await own.ask(str(broken), a_call("Hi"))
     (broken / "config.json").unlink()
@@ -385,6 +392,35 @@ async def test_what_cannot_be_loaded_says_why(own: Home, tmp_path: Path, noise: 
     with pytest.raises(ModelNotFound, match="no folder"):
         await own.ask(f"{broken}/none", a_call("Hi"))
     assert (await own.ask(noise, a_call("Hi", max_tokens=1))).usage.output_tokens == 1
+
+
+async def test_models_come_from_the_hub_and_stay_in_its_cache(tmp_path: Path, speaker: str):
+    folders = {"a/speaker": Path(speaker), "a/gated": Path(speaker)}
+    cache = {"HF_HOME": str(tmp_path)}
+    home = Home()
+
+    async def ask(model: str, hub: SmallHub, token: str | None = None) -> str:
+        environment = {**cache, "HF_ENDPOINT": hub.endpoint}
+        provider = HuggingFaceProvider(home.models, Connection(None, token, {}, environment))
+        call = a_call("Count")
+        return (await provider.generate(call, route_of(model), None)).completion
+
+    try:
+        with serving_hub(SmallHub(folders, gated="a/gated", token="hf_secret")) as hub:
+            assert await ask("a/speaker", hub) == "One two three four"
+            assert hub.tokens == set()
+            with pytest.raises(PermissionDenied, match=r"gated.*HF_TOKEN"):
+                await ask("a/gated", hub)
+            with pytest.raises(ModelNotFound, match="no such repository"):
+                await ask("a/nothing", hub)
+            assert await ask("a/gated", hub, "hf_secret") == "One two three four"
+            assert hub.tokens == {"Bearer hf_secret"}
+            await home.models.pool.aclose()
+        home = Home()
+        assert await ask("a/speaker", hub) == "One two three four"  # the hub is gone
+    finally:
+        await home.models.pool.aclose()
+    assert cached_models(cache) == ["a/gated", "a/speaker"]
 
 
 async def test_code_of_a_repository_runs_only_when_asked_and_allowed(tmp_path: Path):
@@ -414,6 +450,18 @@ async def test_code_of_a_repository_runs_only_when_asked_and_allowed(tmp_path: P
     await home.models.pool.aclose()
     assert mark.exists()
     assert output.usage.output_tokens > 0
+
+
+def engines(home: Path) -> list[dict]:
+    """The daemon's engines, as it says itself."""
+    done = subprocess.run(
+        [sys.executable, "-m", "modeld", "status", "--json"],
+        env={**os.environ, "MODELD_HOME": str(home)},
+        capture_output=True,
+        check=True,
+    )
+    found: list[dict] = json.loads(done.stdout)["engines"]
+    return found
 
 
 TALK = """
@@ -456,11 +504,46 @@ def test_two_processes_share_one_model_and_its_steps(modeld_home: Path, noise: s
             program.end()
     assert [text for one in together for text in one] == alone
     assert len(set(alone)) == 4
-    done = subprocess.run(
-        [sys.executable, "-m", "modeld", "status", "--json"],
-        env={**os.environ, "MODELD_HOME": str(modeld_home)},
-        capture_output=True,
-        check=True,
-    )
-    (engine,) = json.loads(done.stdout)["engines"]
+    (engine,) = engines(modeld_home)
     assert (engine["name"], engine["starts"]) == ("transformers", 1)
+
+
+LONG = """
+import sys
+from modeld import GenerateConfig, get_model
+
+model = get_model(f"hf/{sys.argv[1]}", device="cpu", do_sample=False)
+begun = False
+for event in model.stream_sync("A story", config=GenerateConfig(max_tokens=60_000)):
+    if event.type == "text" and not begun:
+        begun = True
+        print("begun", flush=True)
+print("done", flush=True)
+"""
+SHORT = """
+import sys
+from modeld import GenerateConfig, get_model
+
+model = get_model(f"hf/{sys.argv[1]}", device="cpu", do_sample=False)
+for _ in sys.stdin:
+    print(model.generate_sync("Hi", config=GenerateConfig(max_tokens=20)).usage.output_tokens)
+"""
+
+
+def test_a_short_call_is_answered_beside_a_long_one_of_another_process(
+    modeld_home: Path, tmp_path: Path
+):
+    words = tokenizer()
+    model = chaotic(words=len(words), max_position_embeddings=100_000)
+    model.generation_config.suppress_tokens = words.all_special_ids
+    folder = save(tmp_path / "long", model, words)
+    with Program(LONG, folder) as long, Program(SHORT, folder) as short:
+        assert long.hear(90) == "begun"
+        short.tell()
+        assert short.hear(90) == "20"
+        assert select.select([long.process.stdout], [], [], 0)[0] == []  # it is not done
+        long.process.kill()
+        until(lambda: engines(modeld_home)[0]["in_flight"] == 0, 30)
+        short.tell()
+        assert short.hear(90) == "20"
+    assert engines(modeld_home)[0]["starts"] == 1

@@ -75,6 +75,8 @@ class Decoder:
                         self._waiting.remove(row)
                     if self._reading is None and self._waiting:
                         self._reading = _Reading(self._waiting.popleft())
+                    for row in self._waiting:
+                        row.job.progress += 1  # the loop is well, if busy
                 self._leave(waiting)
                 self._read()
                 for batch in list(self._batches):

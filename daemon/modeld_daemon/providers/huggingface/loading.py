@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import torch
 import transformers
+from huggingface_hub import constants, get_session
 from huggingface_hub.utils import tqdm as hub_tqdm
 
 from .trouble import load_failure, refused
@@ -23,6 +24,8 @@ JsonObject: TypeAlias = dict[str, Any]
 OnProgress = Callable[[float | None], None]
 """Hears that the load goes on, and how far it is, from 0 to 1, where that is known."""
 
+_PATIENCE = 10.0
+"""Seconds for the hub to say anything."""
 _NO_LIMIT = 10**9
 """Tokenizers that know no length say a number beyond this."""
 
@@ -48,6 +51,8 @@ def load(opening: JsonObject, on_progress: OnProgress) -> Loaded:
         for name in ("cache_dir", "local_files_only", "revision", "subfolder")
         if opening.get(name) is not None
     }
+    if not opening["source"].startswith("/") and not _hub_answers():
+        common["local_files_only"] = True
     common |= {"token": opening.get("token"), "trust_remote_code": opening["trust_remote_code"]}
     source, words = opening["source"], opening["tokenizer"]
     try:
@@ -70,6 +75,17 @@ def load(opening: JsonObject, on_progress: OnProgress) -> Loaded:
     except Exception as error:  # noqa: BLE001  # libraries raise what they like
         raise load_failure(error, f"The model '{source}'") from None
     return Loaded(model.eval(), tokenizer, _context(model, tokenizer), _ends(model, tokenizer))
+
+
+def _hub_answers() -> bool:
+    """Whether the hub answers at all. Else its loaders try for minutes before they take what is in
+    the cache.
+    """
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_PATIENCE)
+    except Exception:  # noqa: BLE001  # the kinds of errors change with the hub's HTTP client
+        return False
+    return True
 
 
 def _without(args: JsonObject, *names: str) -> JsonObject:
