@@ -32,6 +32,15 @@ ARCHITECTURES = {
     # Windows shorter than the answers: rows are padded and cut inside them.
     "mistral": ("Mistral", {"sliding_window": 12}),
     "gemma3": ("Gemma3Text", {"sliding_window": 12, "layer_types": ["sliding_attention", "full_attention"]}),
+    "gemma3n": (
+        "Gemma3nText",
+        {
+            "sliding_window": 12, "layer_types": ["sliding_attention", "full_attention"] * 2,
+            "num_hidden_layers": 4, "num_kv_shared_layers": 2, "vocab_size_per_layer_input": 280,
+            "hidden_size_per_layer_input": 16, "laurel_rank": 8,
+        },
+    ),
+    "llama4": ("Llama4Text", {"attention_chunk_size": 12, "intermediate_size_mlp": 96, "num_local_experts": 2, "layer_types": ["chunked_attention", "full_attention"]}),
     # Convolutions have states that cannot be padded: such rows stay alone.
     "lfm2": ("Lfm2", {"layer_types": ["conv", "full_attention"]}),
 }  # fmt: skip
@@ -97,7 +106,7 @@ def test_answers_made_together_are_those_of_generate(name):
     wanted = [generated(model, p, most) for p, most in zip(PROMPTS, lengths, strict=True)]
     assert got == wanted
     assert len({tuple(ids[-8:]) for ids in got}) == len(got)  # they are no standing waves
-    assert decoder.largest == (1 if name == "lfm2" else 5)
+    assert decoder.largest == (1 if name in ("lfm2", "llama4") else 5)
 
 
 def test_what_joins_later_shares_the_steps_of_what_runs():
@@ -163,7 +172,7 @@ def test_a_failing_step_ends_its_answers_and_not_the_loop():
             raise trouble.pop()
         return forward(*args)
 
-    failing.new_cache = forward.new_cache
+    failing.new_cache, failing.joinable = forward.new_cache, True
     decoder = Decoder(failing)
     for error, kind in (
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "memory"),

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+from transformers import DynamicCache
 
 from .row import Row
 
-_JOINABLE = (DynamicLayer, DynamicSlidingWindowLayer)
-"""Kinds of layers whose keys and values can be padded. States of other kinds (convolutions,
-recurrences) stay alone."""
+_JOINABLE = ("DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer")
+"""Kinds of layers whose keys and values can be padded, or that have none. States of other kinds
+(convolutions, recurrences) stay alone."""
+_CHUNKED = "chunked_attention"
+"""Layers that see what is between two fixed places, which padding on the left would move."""
 
 
 class Forward:
@@ -41,6 +43,9 @@ class Forward:
         self._model = model
         self._cache = caches[0]
         self._positions = "position_ids" in names
+        config = model.config.get_text_config(decoder=True)
+        self.joinable = _CHUNKED not in (getattr(config, "layer_types", None) or ())
+        """Whether padding changes nothing for the model."""
         self._extra = {"logits_to_keep": 1} if "logits_to_keep" in names else {}
 
     def new_cache(self) -> Any:
@@ -88,15 +93,15 @@ class Batch:
 
     @property
     def joinable(self) -> bool:
-        """Whether others can join."""
-        return all(type(layer) in _JOINABLE for layer in self._cache.layers)
+        """Whether its keys and values can be padded."""
+        return all(type(layer).__name__ in _JOINABLE for layer in self._cache.layers)
 
     def join(self, other: Batch) -> None:
         """Takes in the rows of another batch."""
         length = max(self._length, other._length)
         pads = self._padded(length) + other._padded(length)
         for mine, theirs in zip(self._cache.layers, other._cache.layers, strict=True):
-            if mine.is_initialized:
+            if _holds(mine):
                 _fit(mine, length)
                 _fit(theirs, length)
                 mine.keys = torch.cat([mine.keys, theirs.keys])
@@ -132,7 +137,7 @@ class Batch:
         self._length -= spare
         self._pads = [pad - spare for pad in pads]
         for layer in self._cache.layers:
-            if layer.is_initialized:
+            if _holds(layer):
                 layer.batch_select_indices(torch.tensor(kept, device=layer.keys.device))
                 _fit(layer, self._length)
 
@@ -142,6 +147,11 @@ def give(rows: list[Row], logits: Any) -> None:
     chosen = torch.stack([row.choose(one) for row, one in zip(rows, logits, strict=True)])
     for row, token, one in zip(rows, chosen.tolist(), logits, strict=True):
         row.take(token, one)
+
+
+def _holds(layer: Any) -> bool:
+    """Whether there is anything in it. Some layers use what another one holds."""
+    return getattr(layer, "keys", None) is not None
 
 
 def _fit(layer: Any, length: int) -> None:

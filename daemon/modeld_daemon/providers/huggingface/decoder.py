@@ -115,7 +115,7 @@ class Decoder:
         if not batch.rows:
             return
         host = next((other for other in self._batches if other.joinable), None)
-        if host is None or not batch.joinable:
+        if host is None or not batch.joinable or not self._forward.joinable:
             self._batches.append(batch)
         elif not self._guarded([*host.rows, *batch.rows], lambda: host.join(batch)):
             self._batches.remove(host)  # some of its layers have joined, and others not

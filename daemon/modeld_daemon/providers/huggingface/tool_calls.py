@@ -16,7 +16,7 @@ from typing import Any
 
 from modeld.types import ToolCall, ToolInfo
 
-from ..tool_arguments import parse_tool_call
+from ..tool_arguments import parse_written_call
 
 __all__ = ["ToolSplitter"]
 
@@ -81,40 +81,23 @@ class ToolSplitter:
 
     def _calls(self, text: str) -> tuple[str, list[ToolCall]]:
         if tagged := _TAGGED.findall(text):
-            rest = _TAGGED.sub("\n\n", text)
-            return _tidy(rest), [self._tagged(body) for _, body in tagged]
+            calls = [parse_written_call(_new_id(), body, self._tools) for _, body in tagged]
+            return _tidy(_TAGGED.sub("\n\n", text)), calls
         if fenced := _FENCED.findall(text):
             calls = self._whole(";".join(fenced))
             return (_tidy(_FENCED.sub("\n\n", text)), calls) if calls else (text, [])
         return "", self._whole(text)
 
-    def _tagged(self, body: str) -> ToolCall:
-        try:
-            found = _DECODER.decode(body.strip())
-            call = self._call(found)
-        except (ValueError, RecursionError) as error:
-            return _unreadable(body, str(error))
-        return call or _unreadable(body, "it is no object with a name and arguments")
-
     def _whole(self, text: str) -> list[ToolCall]:
         """The calls, if the text is nothing else and names tools that there are."""
         names = {tool.name for tool in self._tools}
         try:
-            calls = [self._call(found) for found in _values(text)]
+            found = list(_values(text))
         except (ValueError, RecursionError):
             return []
-        known = [call for call in calls if call is not None and call.function in names]
-        return known if len(known) == len(calls) else []
-
-    def _call(self, found: Any) -> ToolCall | None:
-        if not isinstance(found, dict) or not isinstance(name := found.get("name"), str):
-            return None
-        arguments = found.get("arguments", found.get("parameters", {}))
-        if isinstance(arguments, dict):
-            return ToolCall(_new_id(), name, arguments)
-        if isinstance(arguments, str):
-            return parse_tool_call(_new_id(), name, arguments, self._tools)
-        return None
+        if not all(isinstance(one, dict) and one.get("name") in names for one in found):
+            return []
+        return [parse_written_call(_new_id(), json.dumps(one), self._tools) for one in found]
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -133,11 +116,6 @@ def _begun(text: str) -> int:
 
 def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip()
-
-
-def _unreadable(body: str, reason: str) -> ToolCall:
-    problem = f"Error parsing the following tool call arguments:\n\n{body.strip()}\n\n{reason}"
-    return ToolCall(_new_id(), "unknown", {}, parse_error=problem)
 
 
 def _new_id() -> str:
