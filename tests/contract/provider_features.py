@@ -129,7 +129,8 @@ def _connections() -> Iterator[Sequence[str]]:
     for row in ROWS:
         key = _code(row.key_variables)
         if row.key_variables and not row.key_required:
-            key += " (or credentials)" if row.extra != "daemon" else " (optional)"
+            from_elsewhere = row.network and row.extra != "daemon"
+            key += " (or credentials)" if from_elsewhere else " (optional)"
         extra = f"`{row.extra or 'daemon'}`"
         if key.endswith("credentials)"):
             extra = f"`daemon`; credentials: {extra}"

@@ -20,6 +20,9 @@ from modeld_daemon.providers.google import profile as google_profiles
 from modeld_daemon.providers.google.options import Options as GoogleOptions
 from modeld_daemon.providers.google.profile import google_profile
 from modeld_daemon.providers.google.request import build_request as build_google
+from modeld_daemon.providers.huggingface.options import ModelArgs as HubArgs
+from modeld_daemon.providers.huggingface.request import build_requests as build_hub
+from modeld_daemon.providers.huggingface.request import left_out as left_out_by_hub
 from modeld_daemon.providers.llama_cpp.request import build_requests as build_llama
 from modeld_daemon.providers.llama_cpp.request import left_out
 from modeld_daemon.providers.mistral import profile as mistral_profiles
@@ -131,6 +134,10 @@ def _llama(call: Call, model: str) -> Spoken:
     return build_llama(call), left_out(call.config)
 
 
+def _hub(call: Call, model: str) -> Spoken:
+    return build_hub(call, model, HubArgs.parse({})), left_out_by_hub(call)
+
+
 _OPENAI_MODELS = (
     *("gpt-4o", "o1-mini", "o3", "o3-deep-research", "computer-use-preview", "gpt-5"),
     *("gpt-5-chat-latest", "gpt-5.1", "gpt-5.5", "gpt-5.6"),
@@ -189,6 +196,7 @@ SPEAKERS: Mapping[str, Speaker] = {
         ),
         _bedrock,
     ),
+    "huggingface": Speaker("transformers", "huggingface", "hf", ("openai-community/gpt2",), _hub),
     "llama_cpp": Speaker("llama.cpp", "llama_cpp", "local", ("smollm2",), _llama),
 }
 

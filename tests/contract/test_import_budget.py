@@ -31,6 +31,8 @@ HEAVY = (
     "openai",
     "rich",
     "sqlite3",
+    "torch",
+    "transformers",
     "xllamacpp",
 )
 

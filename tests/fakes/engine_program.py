@@ -20,8 +20,13 @@ def load(body: JsonObject, job: Job) -> JsonObject:
         case "refuse":
             sys.stderr.write("the file has a hole\n")
             raise CallFailed("engine", "no")
+        case "absent":
+            raise CallFailed("invalid", "there is no such model")
         case "slow":
             time.sleep(0.3)
+        case "steps":
+            for share in (0.25, 0.5, 1.0):
+                job.emit({"progress": share})
     return {"opened": body.get("mode")}
 
 

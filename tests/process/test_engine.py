@@ -222,6 +222,29 @@ async def test_what_cannot_be_opened_is_told_with_the_last_lines():
         await until(lambda: engine.statistics().pid is None)
 
 
+async def test_what_is_wrong_with_the_request_is_told_each_time():
+    async with an_engine("absent") as engine:
+        for _ in range(MOST_FAILED_STARTS + 2):
+            with pytest.raises(LoadFailed, match="no such model"):
+                await engine.call("echo", {})
+
+
+async def test_all_who_wait_hear_how_far_a_load_is():
+    async with an_engine("steps") as engine, anyio.create_task_group() as group:
+        heard: dict[int, list[float | None]] = {0: [], 1: []}
+
+        async def ask(index: int):
+            def on_wait(reason: str, position: int | None, progress: float | None = None, /):
+                assert (reason, position) == ("loading", None)
+                heard[index].append(progress)
+
+            await engine.call("echo", {}, on_wait=on_wait)
+
+        for index in heard:
+            group.start_soon(ask, index)
+    assert heard == {index: [None, 0.25, 0.5, 1.0] for index in (0, 1)}
+
+
 async def test_the_load_goes_on_when_its_first_caller_leaves():
     async with an_engine("slow") as engine:
         with anyio.move_on_after(0.1):
@@ -239,6 +262,16 @@ async def test_the_process_gets_no_keys_and_stands_behind_everyone(monkeypatch):
     assert seen["nice"] >= 5
     assert seen["oom"] is None or seen["oom"] >= 500
     assert not {"grpc", "openai", "asyncio", "anyio"} & set(seen["modules"])
+
+
+async def test_the_process_has_the_variables_that_it_is_given():
+    given = {"HF_HOME": "/somewhere"}
+    engine = Engine("fake", PROGRAM, {}, slots=1, provider="hf", limits=PATIENT, environment=given)
+    try:
+        seen = await engine.call("surroundings", {})
+    finally:
+        await engine.aclose()
+    assert seen["environment"]["HF_HOME"] == "/somewhere"
 
 
 async def test_closing_leaves_no_process():

@@ -164,6 +164,14 @@ def test_a_missing_key_is_named_by_its_reference(tmp_path):
         SecretReference("file", str(tmp_path / "nope")).read()
 
 
+def test_code_of_repositories_is_trusted_only_in_plain_words(load):
+    trusting = load("[providers.hf]\ntrust_remote_code = true").providers["hf"]
+    assert trusting.trust_remote_code
+    assert not load("[providers.hf]\nbase_url = 'x'").providers["hf"].trust_remote_code
+    with pytest.raises(InvalidRequest, match=r"trust_remote_code of providers\.hf"):
+        load("[providers.hf]\ntrust_remote_code = 'yes'")
+
+
 def test_limits_are_set_by_model_and_by_provider(load):
     settings = load(
         '[limits."openai/gpt-4o"]\nmax_connections = 20\nrequests_per_minute = 500\n'

@@ -122,11 +122,14 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
     """The house of one daemon; all its background tasks live in `tasks`."""
     home = life.generation.home
     salt = bytes.fromhex(make_secret(home.salt))
-    starting = Starting(
-        Path(home.servers), home.config, _servers(life.settings), life.redactor.register
+    source = Registry(
+        Path(data_folder()),
+        plugins=_plugins(life.settings),
+        starting=Starting(
+            Path(home.servers), home.config, _servers(life.settings), life.redactor.register
+        ),
+        trusting=_trusting(life.settings),
     )
-    plugins = _plugins(life.settings)
-    source = Registry(Path(data_folder()), plugins=plugins, starting=starting)
     clients = Clients(source, tasks)
     flying = Tasks()
     clock = asyncio.get_running_loop().time
@@ -163,6 +166,10 @@ def _plugins(settings: Settings) -> dict[str, str]:
 
 def _servers(settings: Settings) -> dict[str, ServerSettings]:
     return {name: of.server for name, of in settings.providers.items() if of.server is not None}
+
+
+def _trusting(settings: Settings) -> bool:
+    return "hf" in settings.providers and settings.providers["hf"].trust_remote_code
 
 
 def _configured(settings: Settings) -> dict[str, LaneSettings]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.ports import Row
+from ..core.resolve import PROXY_VARIABLES
 from .aws.place import AWS_VARIABLES, BEARER_VARIABLE
 from .azure.entra import ENTRA_VARIABLES
 from .compatible import COMPATIBLE
@@ -85,6 +86,20 @@ ROWS: tuple[Row, ...] = (
             *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
         ),
         extra="google",
+    ),
+    Row(
+        name="hf",
+        dialect="huggingface",
+        description="models of the Hugging Face hub on this machine, by transformers",
+        key_variables=("HF_TOKEN",),
+        key_required=False,  # most repositories are open to everyone
+        other_variables=(
+            *("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
+            *PROXY_VARIABLES,  # of the network only the engine needs to know
+        ),
+        packages=("torch", "transformers"),
+        extra="hf",
+        network=False,
     ),
     Row(
         name="local",

@@ -25,6 +25,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
         *("streaming", "tools", "images", "audio", "video", "documents", "reasoning", "schema"),
         *("logprobs", "count", "list"),
     ),
+    "huggingface": ("streaming", "tools", "reasoning", "logprobs", "count", "list"),
     "llama_cpp": ("streaming", "schema", "logprobs", "count", "list"),
     "mistral": (
         *("streaming", "tools", "images", "audio", "documents", "reasoning", "schema", "logprobs"),

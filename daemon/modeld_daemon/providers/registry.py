@@ -19,6 +19,7 @@ from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
 from .extensions.extensions import Extensions
 from .features import features_of
+from .premises import Premises
 from .servers.starting import Starting
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
@@ -32,8 +33,7 @@ class Dialect:
 
     `check(row, model, connection, shared)` is called when a model is opened and must be cheap;
     `build(row, connection, shared)` makes the provider, and its module may import an SDK.
-    `shared` is what `open(data_folder, starting)` gave, once for the daemon; None where there is no
-    `open`.
+    `shared` is what `open(premises)` gave, once for the daemon; None where there is no `open`.
     """
 
     check: str
@@ -61,6 +61,11 @@ DIALECTS: Mapping[str, Dialect] = {
     "openai_responses": Dialect(
         check="openai_responses.options:check", build="openai_responses.adapter:build"
     ),
+    "huggingface": Dialect(
+        check="huggingface.dialect:check",
+        build="huggingface.dialect:build",
+        open="huggingface.dialect:open_hub",
+    ),
     "llama_cpp": Dialect(
         check="llama_cpp.dialect:check",
         build="llama_cpp.dialect:build",
@@ -77,6 +82,7 @@ class Registry:
         rows: The providers.
         plugins: `module:name` of extensions that the settings name, by provider.
         starting: Which servers may be started, and how.
+        trusting: Whether code that comes with a model's repository may run when a caller asks for it.
     """
 
     def __init__(
@@ -84,10 +90,13 @@ class Registry:
         data_folder: Path,
         rows: Iterable[Row] = ROWS,
         plugins: Mapping[str, str] | None = None,
+        *,
         starting: Starting | None = None,
+        trusting: bool = False,
     ) -> None:
-        self._starting = starting or Starting()
-        self._data_folder = data_folder
+        self._premises = Premises(
+            data_folder=data_folder, starting=starting or Starting(), trusting=trusting
+        )
         self._rows = {row.name: row for row in sorted(rows, key=lambda row: row.name)}
         self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys())
         self._shared: dict[str, Any] = {}
@@ -161,7 +170,7 @@ class Registry:
             return None
         if dialect not in self._shared:
             open_dialect: Any = _load(place)
-            self._shared[dialect] = open_dialect(self._data_folder, self._starting)
+            self._shared[dialect] = open_dialect(self._premises)
         return self._shared[dialect]
 
     def models(self, provider: str) -> list[ModelListing]:

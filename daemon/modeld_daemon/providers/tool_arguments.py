@@ -33,14 +33,16 @@ def parse_tool_call(id: str, function: str, text: str, tools: Sequence[ToolInfo]
 
 
 def parse_written_call(id: str, text: str, tools: Sequence[ToolInfo]) -> ToolCall:
-    """A whole call that a model wrote as a JSON object with `name` and `arguments`."""
+    """A whole call that a model wrote as a JSON object with `name` and `arguments`, which some models
+    call `parameters`.
+    """
     text = text.strip()
     name: JsonValue = None
     arguments: JsonValue = None
     problem: Exception | None = None
     try:
         said = _object(text)
-        name, arguments = said.get("name"), said.get("arguments")
+        name, arguments = said.get("name"), said.get("arguments", said.get("parameters"))
     except (ValueError, RecursionError) as error:
         problem = error
     if not isinstance(name, str) or not name:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class OnWait(Protocol):
             progress: Of the load, from 0 to 1, where the engine tells.
         """
 
+
+_NONE: Mapping[str, str] = {}
 
 MOST_FAILED_STARTS = 3
 COOLING_SECONDS = 30.0
@@ -102,6 +105,7 @@ class Engine:
         slots: Calls that it takes at once; the others queue here, first come, first served.
         provider: Provider named in errors.
         limits: How long things may take.
+        environment: Variables that the process has beside those that every engine has.
     """
 
     def __init__(
@@ -113,6 +117,7 @@ class Engine:
         slots: int,
         provider: str,
         limits: Limits,
+        environment: Mapping[str, str] = _NONE,
     ) -> None:
         self.name = name
         self.users = 0
@@ -124,6 +129,7 @@ class Engine:
         self._slots = anyio.Semaphore(slots)
         self._provider = provider
         self._limits = limits
+        self._environment = environment
         self._start: _Start | None = None
         self._processes: list[EngineProcess] = []
         """The running one and those that are about to end."""
@@ -222,7 +228,7 @@ class Engine:
     def _begin(self) -> _Start:
         self._check_cooling()
         try:
-            start = _Start(EngineProcess(self._program, self._limits))
+            start = _Start(EngineProcess(self._program, self._limits, self._environment))
         except OSError as error:
             raise EngineError(
                 f"The engine of {self.name} cannot be started: {error}.", provider=self._provider

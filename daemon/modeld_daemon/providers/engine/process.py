@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import anyio
@@ -36,6 +36,7 @@ _KEPT = (
     *("USER", "LOGNAME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
 )
 _KEPT_STARTS = ("CUDA_", "HIP_", "ROCR_", "NVIDIA_", "GGML_", "DYLD_")
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -51,13 +52,16 @@ class EngineProcess:
     Args:
         program: Module that is run; its `serve` answers us.
         limits: How long things may take.
+        environment: Variables that it has beside those that every engine has.
     """
 
-    def __init__(self, program: str, limits: Limits) -> None:
+    def __init__(
+        self, program: str, limits: Limits, environment: Mapping[str, str] = _NONE
+    ) -> None:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._popen = _spawn(program, theirs)
+                self._popen = _spawn(program, theirs, environment)
         except OSError:
             ours.close()
             raise
@@ -214,12 +218,15 @@ def _tidy(line: bytes) -> str:
     return line.decode("utf-8", "replace").strip()[:500]
 
 
-def _spawn(program: str, sock: socket.socket) -> subprocess.Popen[bytes]:
+def _spawn(
+    program: str, sock: socket.socket, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     kept = {
         name: value
         for name, value in os.environ.items()
         if name in _KEPT or name.startswith(_KEPT_STARTS)
     }
+    kept |= environment
     # The same code as ours, however we were started; -P keeps the working folder out of it.
     kept["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     return subprocess.Popen(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 
 from ...core.ports import Connection, EngineListing, ModelListing, Provider, Row
+from ..premises import Premises
 from .adapter import LlamaProvider
 from .models import LocalModels, LocalSettings
 from .options import ModelArgs
@@ -50,9 +50,9 @@ class Local:
         await self.models.aclose()
 
 
-def open_local(data_folder: Path, starting: object = None) -> Local:  # noqa: ARG001  # as all dialects
+def open_local(premises: Premises) -> Local:
     """What the dialect shares, for a daemon with that folder of data."""
-    return Local(LocalModels(LocalSettings(data_folder)))
+    return Local(LocalModels(LocalSettings(premises.data_folder)))
 
 
 def check(row: Row, model: str, connection: Connection, shared: Local) -> None:  # noqa: ARG001  # as all dialects

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from modeld.errors import InvalidRequest
 
 from ...core.ports import Connection, Row
 from ..openai.choice import check as check_openai
+from ..premises import Premises
 from .programs import ADDRESS_ARGS, split_args
 from .servers import Servers, program_of
-from .starting import Starting
 
 __all__ = ["check", "of_client", "open_servers"]
 
 
-def open_servers(data_folder: Path, starting: Starting) -> Servers:  # noqa: ARG001  # as all dialects
+def open_servers(premises: Premises) -> Servers:
     """What all connections share."""
-    return Servers(starting)
+    return Servers(premises.starting)
 
 
 def check(row: Row, model: str, connection: Connection, shared: Servers) -> None:
