@@ -24,8 +24,8 @@ from ..core.pipeline import Pipeline
 from ..core.resolve import Resolver
 from ..core.sessions import Sessions
 from ..logs import Redactor
+from ..providers.premises import Starting
 from ..providers.registry import Registry
-from ..providers.servers.starting import Starting
 from ..server import Server
 from ..server_settings import ServerSettings
 from ..service.daemon import Identity

@@ -19,8 +19,7 @@ from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
 from .extensions.extensions import Extensions
 from .features import features_of
-from .premises import Premises
-from .servers.starting import Starting
+from .premises import Premises, Starting
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from ...core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from ..premises import Premises
 from .adapter import LlamaProvider

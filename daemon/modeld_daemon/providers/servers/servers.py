@@ -22,9 +22,9 @@ from ..engine.engine import Engine, LoadFailed, OnWait
 from ..engine.pool import EnginePool, PoolSettings
 from ..engine.process import EngineProcess
 from ..engine.watchdog import Limits
+from ..premises import Starting
 from .keeper import SERVER_DIED
 from .programs import PROGRAMS, Program, ServerArgs, split_args, split_model
-from .starting import Starting
 
 __all__ = ["Running", "Servers", "program_of"]
 
