@@ -22,9 +22,11 @@ from modeld.types import ChatMessageUser
 from modeld_daemon.core.accounts import Accounts
 from modeld_daemon.core.call import Call
 from modeld_daemon.core.clients import Clients
+from modeld_daemon.core.named import NamedSessions
 from modeld_daemon.core.resolve import ModelSpec, Resolver
 from modeld_daemon.core.sessions import Lease, Session, Sessions
 from modeld_daemon.providers.registry import Registry
+from modeld_daemon.stores.named import MemoryNamed
 from tests.fakes.exact_server import Seen, serving
 from tests.fakes.google_account import asks_for_token, service_account
 from tests.fakes.serving import Unconfigured
@@ -95,7 +97,8 @@ def test_each_call_is_sent_with_the_credentials_of_its_session(name, tmp_path):
         async with serving(answer) as server, anyio.create_task_group() as tasks:
             url = f"http://127.0.0.1:{server.port}"
             clients = Clients(REGISTRY, tasks)
-            sessions = Sessions(Resolver(REGISTRY, Accounts(b"0" * 32), Unconfigured()), clients)
+            resolver = Resolver(REGISTRY, Accounts(b"0" * 32), Unconfigured())
+            sessions = Sessions(resolver, clients, NamedSessions(MemoryNamed()))
             spec = ModelSpec(asked.model, url, args=dict(asked.args))
 
             def opened(who: str) -> tuple[Session, Lease]:
