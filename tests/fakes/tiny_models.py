@@ -15,7 +15,7 @@ import torch
 import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-__all__ = ["ROLES", "TEMPLATE", "chaotic", "chaotic_config", "save", "scripted", "tokenizer"]
+__all__ = ["chaotic", "endless", "save", "scripted", "tokenizer"]
 
 END = "<|end|>"
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|caller|>", "<|thinker|>")
@@ -86,6 +86,14 @@ def save(folder: Path, model: Any, words: Any) -> str:
         model.save_pretrained(folder)
         words.save_pretrained(folder)
     return str(folder)
+
+
+def endless(folder: Path, context: int = 512) -> str:
+    """A model whose answers look like noise and are as long as one likes."""
+    words = tokenizer()
+    model = chaotic(words=len(words), max_position_embeddings=context)
+    model.generation_config.suppress_tokens = words.all_special_ids
+    return save(folder, model, words)
 
 
 def scripted(folder: Path, scripts: Mapping[str, Sequence[str]]) -> str:

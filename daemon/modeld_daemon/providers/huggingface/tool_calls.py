@@ -90,7 +90,7 @@ class ToolSplitter:
 
     def _whole(self, text: str) -> list[ToolCall]:
         """The calls, if the text is nothing else and names tools that there are."""
-        names = {tool.name for tool in self._tools}
+        names = [tool.name for tool in self._tools]  # what the model wrote may not be hashable
         try:
             found = list(_values(text))
         except (ValueError, RecursionError):
