@@ -17,6 +17,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 __all__ = ["chaotic", "endless", "save", "scripted", "tokenizer"]
 
+torch.set_num_threads(1)  # more only get in each other's way
+
 END = "<|end|>"
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|caller|>", "<|thinker|>")
 TEMPLATE = (
