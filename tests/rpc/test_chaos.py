@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -107,6 +106,6 @@ def at_rest(house: House, acting) -> None:
     until(lambda: sum(c.leases for c in house.ask(house.clients.statistics)) == 0)
     until(lambda: len(house.ask(house.sessions.statistics)) <= 1)  # none after a last cut
     assert {session.in_flight for session in house.ask(house.sessions.statistics)} <= {0}
-    large = [t.name for t in threading.enumerate() if t.name.startswith("modeld-large")]
-    assert large == []
+    (connection,) = house.ask(lambda: list(house.server._sessions._connections.values())) or (None,)
+    assert connection is None or connection.parts.size == 0
     rpc.hub().close()

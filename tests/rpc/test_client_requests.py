@@ -1,4 +1,4 @@
-"""What a client sends: what is refused before it leaves, what goes by an RPC of its own."""
+"""What a client sends: what is refused before it leaves, what goes in parts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_input_that_is_no_conversation_is_refused(asked):
         get_model("free/model").generate_sync(asked)
 
 
-def test_a_large_request_goes_by_an_rpc_of_its_own(house):
+def test_a_large_request_arrives_whole(house):
     model, big = get_model("free/model"), "echo " + "x" * 2_000_000
     assert len(model.generate_sync(big).completion) == 2_000_000
     events = list(model.stream_sync("halves " + "x" * 2_000_000))

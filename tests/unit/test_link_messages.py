@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from queue import SimpleQueue
 
-from modeld.rpc.messages import Messages
+from modeld.rpc.messages import Messages, Outbox
+from modeld.rpc.upload import Upload
 from modeld.v1 import session_service_pb2 as pb
+from modeld.wire.chunks import CHUNK_BYTES
+from modeld.wire.delivery import Delivery
 
 
 def messages(*numbers):
-    outbox = SimpleQueue()
+    outbox = Outbox()
     for number in numbers:
         outbox.put(pb.ClientFrame(call_id=number))
     sent = Messages(outbox, pb.ConnectRequest(frames=[pb.ClientFrame(hello=pb.Hello())]))
@@ -56,3 +58,60 @@ def test_a_hold_of_an_idle_link_returns_at_once_and_can_be_repeated():
         sent.hold()
         sent.let_go()
     assert next(sent).frames
+
+
+class Call:
+    """A large one."""
+
+    def __init__(self, number, size):
+        self.id = number
+        self.payload = b"x" * size
+        self.abandoned = False
+
+    def frame(self, handle):
+        return pb.ClientFrame(call_id=self.id, generate=self.payload)
+
+
+def test_small_frames_overtake_large_requests_and_what_closes_a_model_does_not():
+    outbox, sent = messages()
+    for number in (1, 2):
+        outbox.put(Upload(Call(number, CHUNK_BYTES + 100), ""))
+    outbox.put(pb.ClientFrame(call_id=3, close_model=b"x"))
+    outbox.put(pb.ClientFrame(call_id=4, generate=b"x"))
+    frames = [list(next(sent).frames) for _ in range(5)]
+    assert [[f.call_id for f in message] for message in frames] == [[4, 1], [1], [2], [2], [3]]
+    assert [f.chunk.last for f in sum(frames, [])] == [False, False, True, False, True, False]
+    outbox.put(pb.ClientFrame(call_id=5, close_model=b"x"))
+    assert [frame.call_id for frame in next(sent).frames] == [5]
+
+
+def test_a_request_that_nobody_waits_for_is_taken_back_where_it_was_begun():
+    outbox, sent = messages()
+    begun, other = Call(1, 3 * CHUNK_BYTES), Call(2, 3 * CHUNK_BYTES)
+    for call in (begun, other):
+        outbox.put(Upload(call, ""))
+    assert next(sent).frames[0].HasField("chunk")
+    begun.abandoned = other.abandoned = True
+    outbox.put(pb.ClientFrame(call_id=3))
+    (small, taken_back) = next(sent).frames
+    assert (small.call_id, taken_back.call_id) == (3, 1)
+    assert taken_back.HasField("cancel")
+    outbox.put(None)
+    assert list(sent) == []
+
+
+def test_the_rest_of_a_large_request_goes_over_the_next_stream():
+    outbox, sent = messages()
+    outbox.put(Upload(Call(1, 3 * CHUNK_BYTES), ""))
+    delivery = Delivery()
+    sent._delivery = delivery
+    data = next(sent).frames[0].chunk.data
+    sent.end()
+    assert delivery.sent == 1  # what had not set out is in no message
+    following = Messages(outbox, pb.ConnectRequest())
+    next(following)
+    following.begin(delivery)
+    while not (frame := next(following).frames[0]).chunk.last:
+        data += frame.chunk.data
+    assert pb.ClientFrame.FromString(data + frame.chunk.data).call_id == 1
+    assert delivery.sent == 4

@@ -11,8 +11,8 @@ import pytest
 
 from modeld.errors import DaemonUnavailable, RateLimited
 from modeld.rpc import control
+from modeld.rpc.control import FAILURE_TRAILER, failure_of
 from modeld.rpc.endpoint import Endpoint
-from modeld.rpc.large import FAILURE_TRAILER, failure_of
 from modeld.v1 import daemon_service_pb2 as pb
 from modeld.v1.error_pb2 import FAILURE_REASON_INVALID_REQUEST, FAILURE_REASON_RATE_LIMITED, Failure
 from modeld.wire import failure_from_proto

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import grpc
@@ -10,15 +10,17 @@ import grpc
 from ..errors import DaemonUnavailable, InvalidRequest
 from ..v1 import daemon_service_pb2, limit_service_pb2, model_service_pb2
 from ..v1.daemon_service_pb2_grpc import DaemonServiceStub
+from ..v1.error_pb2 import FAILURE_REASON_INVALID_REQUEST, Failure
 from ..v1.limit_service_pb2_grpc import LimitServiceStub
 from ..v1.model_service_pb2_grpc import ModelServiceStub
 from ..wire import failure_from_proto
 from .endpoint import Endpoint, find, find_or_start
-from .large import failure_of
 from .link import OPTIONS
 
 __all__ = [
+    "FAILURE_TRAILER",
     "ask",
+    "failure_of",
     "get_status",
     "list_limits",
     "list_models",
@@ -28,6 +30,7 @@ __all__ = [
     "watch_limits",
 ]
 
+FAILURE_TRAILER = "modeld-failure-bin"
 SECONDS = 10.0
 """Longest wait for an answer."""
 LIST_SECONDS = 90.0
@@ -163,3 +166,15 @@ def ask(
                     f"the daemon at {endpoint.target} has not answered within {seconds:g} s"
                 ) from None
             raise failure_from_proto(failure_of(error)) from None
+
+
+def failure_of(error: grpc.RpcError) -> Failure:
+    """The typed failure in an RPC error's trailer, or one made of its status."""
+    trailers: Iterable[tuple[str, bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]
+    for name, value in trailers:
+        if name == FAILURE_TRAILER:
+            return Failure.FromString(value)
+    code, details = error.code(), error.details()
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return Failure(reason=FAILURE_REASON_INVALID_REQUEST, message=details)
+    raise DaemonUnavailable(f"{code.name}: {details}") from None

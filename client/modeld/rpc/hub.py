@@ -30,11 +30,11 @@ from ..wire import failure_from_proto
 from .deadlines import Deadlines
 from .endpoint import Endpoint, find_or_start
 from .forks import connecting
-from .large import LARGE_BYTES, check_size, send_large
 from .link import Link, LinkBroken
 from .mailbox import SyncMailbox
 from .opening import Opening
 from .pending import PendingCall, RemoteModel, Resent
+from .upload import check_size
 
 __all__ = ["Hub"]
 
@@ -84,14 +84,9 @@ class Hub:
             return True
         if call.model is not None:
             self._send_environment(link, call.model.environment)
-        if _may_overtake(call, link):
-            return False
         call.link = link
         self._calls[call.id] = call
-        if len(call.payload) > LARGE_BYTES:
-            send_large(self.on_frame, self.on_lost, link, call, handle)
-        else:
-            link.send(call.frame(handle))
+        link.send_call(call, handle)
         return True
 
     def _send_environment(self, link: Link, names: tuple[str, ...]) -> None:
@@ -122,11 +117,7 @@ class Hub:
             known = self._calls.pop(call.id, None) is not None
             if self._waiting and call in self._waiting:
                 self._waiting.remove(call)
-            if not known or call.link is None:
-                return
-            if call.abort is not None:
-                call.abort()
-            elif call.link.alive:
+            if known and call.link is not None and call.link.alive:
                 call.link.send(pb.ClientFrame(call_id=call.id, cancel=pb.CancelCall()))
 
     # In the reader thread
@@ -184,18 +175,9 @@ class Hub:
                 if self._calls.pop(call.id, None) is not None:
                     self._resend(call, reason)
 
-    def on_lost(self, link: Link, call: PendingCall, reason: str) -> None:
-        """In a thread of the call's own: its RPC ended without an answer."""
-        if not call.abandoned:
-            time.sleep(0.05 * 2**call.resends)  # mostly the link is gone too, and its reader told
-        with self._lock:
-            if call.link is link and self._calls.pop(call.id, None) is not None:
-                self._resend(call, reason)
-
     def _resend(self, call: PendingCall, reason: str) -> None:
         """With the lock held: a call has lost its way; it is sent again, or given up."""
         call.chunks.clear()
-        call.abort = None
         call.resends += 1
         if call.resends > MOST_RESENDS or self._closed:
             call.mailbox.put(_lost(call.resends, reason))
@@ -230,9 +212,7 @@ class Hub:
             except Exception as defect:  # noqa: BLE001  # callers must not wait for a dead thread
                 self._give_up(DaemonUnavailable(f"{type(defect).__name__}: {defect}"))
                 continue
-            if call.model is not None and (
-                call.model.handle_on(link) is None or _may_overtake(call, link)
-            ):
+            if call.model is not None and call.model.handle_on(link) is None:
                 self._open_for(call, call.model, link)
 
     def _send_first(self) -> bool:
@@ -313,7 +293,7 @@ class Hub:
             call.link = link
             call.resends = MOST_RESENDS  # never sent again: the handle is for this link alone
             self._calls[call.id] = call
-            link.send(call.frame(""))
+            link.send_call(call, "")
         answer = mailbox.get()
         if isinstance(answer, DaemonUnavailable):
             raise LinkBroken(answer.message)
@@ -366,15 +346,6 @@ class Hub:
             links, self._links, self._link = self._links, set(), None
         for link in links:
             link.close()
-
-
-def _may_overtake(call: PendingCall, link: Link) -> bool:
-    """Whether the call's own RPC might reach the daemon before variables that it depends on.
-    Then its model is opened once more: the answer to that comes after them.
-    """
-    large = len(call.payload) > LARGE_BYTES
-    depends = call.model is not None and bool(call.model.environment)
-    return large and depends and link.environment_known < link.environment_version
 
 
 def _lost(times: int, reason: str) -> DaemonUnavailable:

@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -30,12 +29,13 @@ from .. import __version__
 from ..errors import DaemonUnavailable
 from ..launch import probe
 from ..v1 import session_service_pb2 as pb
+from ..wire.chunks import CHUNKS, MOST_BYTES
 from ..wire.delivery import RESUME, Delivery, Impossible
 from .forks import connecting, hold_messages_at_forks, live, made
 from .messages import Messages, Outbox, Requests
+from .upload import Sent, Upload, is_large
 
 __all__ = [
-    "MESSAGE_BYTES",
     "PROTOCOL",
     "Link",
     "LinkBroken",
@@ -43,7 +43,6 @@ __all__ = [
 ]
 
 PROTOCOL = 1
-MESSAGE_BYTES = 64 * 1024 * 1024
 HANDSHAKE_SECONDS = 10.0
 RESUME_SECONDS = 8.0
 """How long a daemon that is there is asked to go on; it keeps the session a little longer."""
@@ -51,8 +50,8 @@ BYE_SECONDS = 0.5
 """Longest wait for the daemon's answer to bye."""
 
 OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MOST_BYTES),
+    ("grpc.max_send_message_length", MOST_BYTES),
     # A failed connect leaves its back-off in the process-wide pool and would delay the next try.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -100,9 +99,10 @@ class Link:
         self._on_broken = on_broken
         self._target = target
         hold_messages_at_forks()  # now that grpc has registered handlers of its own
-        self._outbox: Outbox = SimpleQueue()
+        self._outbox = Outbox()
         self._delivery: Requests | None = None
         """The counting of messages, if the daemon can resume."""
+        self._takes_chunks = False
         self._stream: Any = None
         made.add(self)
         self.alive = False
@@ -116,8 +116,6 @@ class Link:
         """Values that were compared with what was sent, by their names, and at which update."""
         self.environment_version = 0
         """Updates sent."""
-        self.environment_known = 0
-        """Updates of which it is certain that the daemon has them."""
         self._closing = False
         self._reader = threading.Thread(target=self._live, name="modeld-reader", daemon=True)
 
@@ -130,6 +128,7 @@ class Link:
             raise
         if RESUME in welcome.capabilities:
             self._delivery = Delivery()
+        self._takes_chunks = CHUNKS in welcome.capabilities
         self.session, self.daemon_version = welcome.session, welcome.daemon_version
         self.alive = True
         self._messages.begin(self._delivery)
@@ -176,6 +175,11 @@ class Link:
     def send(self, frame: pb.ClientFrame) -> None:
         """Puts a frame on its way, in order; returns at once."""
         self._outbox.put(frame)
+
+    def send_call(self, call: Sent, handle: str) -> None:
+        """The same for the frame of a call, which goes in parts if it is large."""
+        large = self._takes_chunks and is_large(call)
+        self._outbox.put(Upload(call, handle) if large else call.frame(handle))
 
     def _live(self) -> None:
         """In the reader thread: stream after stream, until the session ends."""

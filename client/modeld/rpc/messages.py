@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 from ..v1 import session_service_pb2 as pb
 from ..wire.delivery import Delivery
 from .forks import HOLD_SECONDS
+from .upload import Upload
 
 __all__ = ["Messages", "Outbox", "Requests"]
 
@@ -19,9 +21,51 @@ JOINED_BYTES = 1024 * 1024
 
 Requests: TypeAlias = Delivery[pb.ConnectRequest]
 """The messages that a client sends."""
-Outbox: TypeAlias = "SimpleQueue[pb.ClientFrame | Literal[True] | None]"
-"""Frames that wait. True is none, but asks for a message that says what was received; None ends the
-stream. It is the link's: what one stream did not take, the next one does."""
+Waiting: TypeAlias = pb.ClientFrame | Literal[True] | None
+
+
+class Outbox:
+    """Frames that wait. It is the link's: what one stream did not take, the next one does.
+
+    Any thread may put, also a garbage collector's that interrupts one which is doing so; whoever
+    makes the next message takes. Large requests go one after the other, a part in each message, and
+    small frames overtake them. Only what gives a model back waits for the requests before it, which
+    may need its handle.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Waiting | Upload] = SimpleQueue()
+        self._slow: deque[Upload | pb.ClientFrame] = deque()
+
+    def put(self, item: Waiting | Upload) -> None:
+        """Takes a frame. True is none, but asks for a message that says what was received; None
+        ends the stream.
+        """
+        self._queue.put(item)
+
+    def get(self, *, wait: bool) -> Waiting:
+        """What goes next; `Empty` when nothing waits. Of large requests see `part`."""
+        while True:
+            item = self._queue.get(block=wait and not self._slow)
+            if isinstance(item, Upload) or (self._slow and _gives_back(item)):
+                self._slow.append(item)
+            else:
+                return item
+
+    def part(self) -> pb.ClientFrame | None:
+        """The next part of a large request, or what has waited for one."""
+        while self._slow:
+            first = self._slow[0]
+            frame = first.take() if isinstance(first, Upload) else first
+            if not isinstance(first, Upload) or first.ended:
+                self._slow.popleft()
+            if frame is not None:
+                return frame
+        return None
+
+
+def _gives_back(item: Waiting) -> TypeGuard[pb.ClientFrame]:
+    return isinstance(item, pb.ClientFrame) and item.HasField("close_model")
 
 
 class Messages(Iterator[pb.ConnectRequest]):
@@ -41,7 +85,7 @@ class Messages(Iterator[pb.ConnectRequest]):
         self._may_go = self._goes = False
         self._beginning: SimpleQueue[bool] = SimpleQueue()
         self._delivery: Requests | None = None
-        self._ended = False
+        self._ended = self._ending = False
         self._taking = threading.Lock()
         self._way = threading.Lock()
         self._sending = False
@@ -60,10 +104,13 @@ class Messages(Iterator[pb.ConnectRequest]):
         self._beginning.put(False)
 
     def end(self) -> None:
-        """Nothing is sent any more. No frame is lost: what waits is kept in messages."""
+        """Nothing is sent any more. No frame is lost: what waits is kept in messages, and the rest
+        of large requests in the outbox.
+        """
         if not self._may_go:
             self._beginning.put(False)
             return
+        self._ending = True
         self._outbox.put(None)
         with self._taking:
             self._first.clear()
@@ -91,27 +138,26 @@ class Messages(Iterator[pb.ConnectRequest]):
         return None if self._ended else self._waiting()
 
     def _waiting(self) -> pb.ConnectRequest | None:
-        frame = self._outbox.get()
         frames: list[pb.ClientFrame] = []
         size = 0
         asked = False
-        while frame is not None:
-            if frame is True:
-                asked = True
-            else:
-                frames.append(frame)
-                size += frame.ByteSize()
-            if size > JOINED_BYTES:
-                break
-            try:
-                frame = self._outbox.get_nowait()
-            except Empty:
-                break
-        else:
-            self._ended = True
-        if not frames and not asked:
-            return None
-        return self._counted(frames, size)
+        while not (frames or asked or self._ended):
+            with contextlib.suppress(Empty):
+                while size <= JOINED_BYTES:
+                    item = self._outbox.get(wait=not frames and not asked)
+                    if item is None:
+                        self._ended = True
+                        break
+                    if item is True:
+                        asked = True
+                    else:
+                        frames.append(item)
+                        size += item.ByteSize()
+            part = None if self._ended or self._ending else self._outbox.part()
+            if part is not None:
+                frames.append(part)
+                size += part.ByteSize()
+        return self._counted(frames, size) if frames or asked else None
 
     def _counted(self, frames: list[pb.ClientFrame], size: int) -> pb.ConnectRequest:
         message = pb.ConnectRequest(frames=frames)

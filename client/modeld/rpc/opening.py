@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import DaemonUnavailable
-from ..v1.model_service_pb2 import OpenModelRequest, OpenModelResponse
-from .large import LARGE_BYTES, check_size, open_large
-from .link import Link, LinkBroken
+from ..v1.model_service_pb2 import OpenModelResponse
+from .link import Link
 from .pending import RemoteModel
+from .upload import check_size
 
 __all__ = ["Opening"]
 
@@ -43,17 +43,14 @@ class Opening:
     def open(self, link: Link, model: RemoteModel) -> None:
         """Opens a model on a link; raises what the daemon says of it."""
         request = model.request()
-        size = request.ByteSize()
-        check_size(size)
+        check_size(request.ByteSize())
         needed: tuple[str, ...] = ()
         for _ in range(MOST_ROUNDS):
             # Providers share variables, and one may have changed since the daemon was told of it
             # for the sake of another: all that were told count.
             with self._lock:
                 self._tell(link, (*link.environment_sent, *needed))
-                sent = link.environment_version
-            answer = self._answer(link, request, size)
-            link.environment_known = sent  # frames are read in order
+            answer: OpenModelResponse = self._ask(link, "open_model", request.SerializeToString())
             if not answer.need_environment:
                 with self._lock:
                     self._close(model)  # when it was opened once more, for the variables
@@ -64,13 +61,3 @@ class Opening:
                 return
             needed = tuple(answer.need_environment)
         raise DaemonUnavailable("the daemon asks for the same variables again and again")
-
-    def _answer(self, link: Link, request: OpenModelRequest, size: int) -> OpenModelResponse:
-        if size > LARGE_BYTES:  # it would hold up the other calls of the stream
-            try:
-                return open_large(link, request)
-            except DaemonUnavailable as lost:
-                raise LinkBroken(lost.message, draining=link.draining) from None
-        answer = self._ask(link, "open_model", request.SerializeToString())
-        assert isinstance(answer, OpenModelResponse)
-        return answer

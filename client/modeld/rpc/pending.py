@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
@@ -81,8 +81,7 @@ class PendingCall:
     """
 
     __slots__ = (
-        "abandoned", "abort", "chunks", "id", "kind", "link", "mailbox", "model", "payload",
-        "resends",
+        "abandoned", "chunks", "id", "kind", "link", "mailbox", "model", "payload", "resends",
     )  # fmt: skip
 
     def __init__(
@@ -96,8 +95,6 @@ class PendingCall:
         self.link: Link | None = None
         self.resends = 0
         self.chunks: list[bytes] = []
-        self.abort: Callable[[], object] | None = None
-        """Ends the call's own RPC, if it has one."""
         self.abandoned = False
         """Whether nobody waits for it any more."""
 

@@ -27,7 +27,7 @@ from modeld.v1 import inference_service_pb2 as modeld_dot_v1_dot_inference__serv
 from modeld.v1 import model_service_pb2 as modeld_dot_v1_dot_model__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmodeld/v1/session_service.proto\x12\tmodeld.v1\x1a\x15modeld/v1/error.proto\x1a!modeld/v1/inference_service.proto\x1a\x1dmodeld/v1/model_service.proto\"_\n\x0e\x43onnectRequest\x12&\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x16.modeld.v1.ClientFrame\x12\x10\n\x08received\x18\x02 \x01(\x04\x12\x13\n\x0b\x61\x63knowledge\x18\x03 \x01(\x08\"`\n\x0f\x43onnectResponse\x12&\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x16.modeld.v1.ServerFrame\x12\x10\n\x08received\x18\x02 \x01(\x04\x12\x13\n\x0b\x61\x63knowledge\x18\x03 \x01(\x08\"\xc8\x02\n\x0b\x43lientFrame\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x02 \x01(\x04\x12!\n\x05hello\x18\x03 \x01(\x0b\x32\x10.modeld.v1.HelloH\x00\x12-\n\x0b\x65nvironment\x18\x04 \x01(\x0b\x32\x16.modeld.v1.EnvironmentH\x00\x12\x12\n\x08generate\x18\x05 \x01(\x0cH\x00\x12\x19\n\x0fgenerate_stream\x18\x06 \x01(\x0cH\x00\x12\x14\n\nopen_model\x18\x07 \x01(\x0cH\x00\x12\x15\n\x0b\x63lose_model\x18\x08 \x01(\x0cH\x00\x12\x16\n\x0c\x63ount_tokens\x18\t \x01(\x0cH\x00\x12\'\n\x06\x63\x61ncel\x18\n \x01(\x0b\x32\x15.modeld.v1.CancelCallH\x00\x12\x1d\n\x03\x62ye\x18\x0b \x01(\x0b\x32\x0e.modeld.v1.ByeH\x00\x42\x06\n\x04\x62ody\"\x05\n\x03\x42ye\"%\n\nCancelCall\x12\x17\n\x0f\x65ven_if_lasting\x18\x01 \x01(\x08\"\xa6\x01\n\x05Hello\x12\x13\n\x0b\x63lient_name\x18\x01 \x01(\t\x12\x16\n\x0e\x63lient_version\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x03\x12\x14\n\x0cprotocol_min\x18\x04 \x01(\x05\x12\x14\n\x0cprotocol_max\x18\x05 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\t\x12!\n\x06resume\x18\x07 \x01(\x0b\x32\x11.modeld.v1.Resume\"+\n\x06Resume\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x10\n\x08received\x18\x02 \x01(\x04\"v\n\x0b\x45nvironment\x12,\n\x03set\x18\x01 \x03(\x0b\x32\x1f.modeld.v1.Environment.SetEntry\x12\r\n\x05unset\x18\x02 \x03(\t\x1a*\n\x08SetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc9\x02\n\x0bServerFrame\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12%\n\x07welcome\x18\x02 \x01(\x0b\x32\x12.modeld.v1.WelcomeH\x00\x12\'\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x16.modeld.v1.StreamEventH\x00\x12.\n\x06opened\x18\x04 \x01(\x0b\x32\x1c.modeld.v1.OpenModelResponseH\x00\x12\x31\n\x07\x63ounted\x18\x05 \x01(\x0b\x32\x1e.modeld.v1.CountTokensResponseH\x00\x12$\n\x06\x66\x61iled\x18\x06 \x01(\x0b\x32\x12.modeld.v1.FailureH\x00\x12!\n\x05\x63hunk\x18\x07 \x01(\x0b\x32\x10.modeld.v1.ChunkH\x00\x12%\n\x07goodbye\x18\x08 \x01(\x0b\x32\x12.modeld.v1.GoodbyeH\x00\x42\x06\n\x04\x62ody\"}\n\x07Welcome\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x03 \x03(\t\x12\x16\n\x0e\x64\x61\x65mon_version\x18\x04 \x01(\t\x12\x0f\n\x07resumed\x18\x05 \x01(\x08\x12\x10\n\x08received\x18\x06 \x01(\x04\"#\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t2V\n\x0eSessionService\x12\x44\n\x07\x43onnect\x12\x19.modeld.v1.ConnectRequest\x1a\x1a.modeld.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmodeld/v1/session_service.proto\x12\tmodeld.v1\x1a\x15modeld/v1/error.proto\x1a!modeld/v1/inference_service.proto\x1a\x1dmodeld/v1/model_service.proto\"_\n\x0e\x43onnectRequest\x12&\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x16.modeld.v1.ClientFrame\x12\x10\n\x08received\x18\x02 \x01(\x04\x12\x13\n\x0b\x61\x63knowledge\x18\x03 \x01(\x08\"`\n\x0f\x43onnectResponse\x12&\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x16.modeld.v1.ServerFrame\x12\x10\n\x08received\x18\x02 \x01(\x04\x12\x13\n\x0b\x61\x63knowledge\x18\x03 \x01(\x08\"\xeb\x02\n\x0b\x43lientFrame\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x02 \x01(\x04\x12!\n\x05hello\x18\x03 \x01(\x0b\x32\x10.modeld.v1.HelloH\x00\x12-\n\x0b\x65nvironment\x18\x04 \x01(\x0b\x32\x16.modeld.v1.EnvironmentH\x00\x12\x12\n\x08generate\x18\x05 \x01(\x0cH\x00\x12\x19\n\x0fgenerate_stream\x18\x06 \x01(\x0cH\x00\x12\x14\n\nopen_model\x18\x07 \x01(\x0cH\x00\x12\x15\n\x0b\x63lose_model\x18\x08 \x01(\x0cH\x00\x12\x16\n\x0c\x63ount_tokens\x18\t \x01(\x0cH\x00\x12\'\n\x06\x63\x61ncel\x18\n \x01(\x0b\x32\x15.modeld.v1.CancelCallH\x00\x12\x1d\n\x03\x62ye\x18\x0b \x01(\x0b\x32\x0e.modeld.v1.ByeH\x00\x12!\n\x05\x63hunk\x18\x0c \x01(\x0b\x32\x10.modeld.v1.ChunkH\x00\x42\x06\n\x04\x62ody\"\x05\n\x03\x42ye\"%\n\nCancelCall\x12\x17\n\x0f\x65ven_if_lasting\x18\x01 \x01(\x08\"\xa6\x01\n\x05Hello\x12\x13\n\x0b\x63lient_name\x18\x01 \x01(\t\x12\x16\n\x0e\x63lient_version\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x03\x12\x14\n\x0cprotocol_min\x18\x04 \x01(\x05\x12\x14\n\x0cprotocol_max\x18\x05 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\t\x12!\n\x06resume\x18\x07 \x01(\x0b\x32\x11.modeld.v1.Resume\"+\n\x06Resume\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x10\n\x08received\x18\x02 \x01(\x04\"v\n\x0b\x45nvironment\x12,\n\x03set\x18\x01 \x03(\x0b\x32\x1f.modeld.v1.Environment.SetEntry\x12\r\n\x05unset\x18\x02 \x03(\t\x1a*\n\x08SetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc9\x02\n\x0bServerFrame\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12%\n\x07welcome\x18\x02 \x01(\x0b\x32\x12.modeld.v1.WelcomeH\x00\x12\'\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x16.modeld.v1.StreamEventH\x00\x12.\n\x06opened\x18\x04 \x01(\x0b\x32\x1c.modeld.v1.OpenModelResponseH\x00\x12\x31\n\x07\x63ounted\x18\x05 \x01(\x0b\x32\x1e.modeld.v1.CountTokensResponseH\x00\x12$\n\x06\x66\x61iled\x18\x06 \x01(\x0b\x32\x12.modeld.v1.FailureH\x00\x12!\n\x05\x63hunk\x18\x07 \x01(\x0b\x32\x10.modeld.v1.ChunkH\x00\x12%\n\x07goodbye\x18\x08 \x01(\x0b\x32\x12.modeld.v1.GoodbyeH\x00\x42\x06\n\x04\x62ody\"}\n\x07Welcome\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x03 \x03(\t\x12\x16\n\x0e\x64\x61\x65mon_version\x18\x04 \x01(\t\x12\x0f\n\x07resumed\x18\x05 \x01(\x08\x12\x10\n\x08received\x18\x06 \x01(\x04\"#\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t2V\n\x0eSessionService\x12\x44\n\x07\x43onnect\x12\x19.modeld.v1.ConnectRequest\x1a\x1a.modeld.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,27 +41,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONNECTRESPONSE']._serialized_start=232
   _globals['_CONNECTRESPONSE']._serialized_end=328
   _globals['_CLIENTFRAME']._serialized_start=331
-  _globals['_CLIENTFRAME']._serialized_end=659
-  _globals['_BYE']._serialized_start=661
-  _globals['_BYE']._serialized_end=666
-  _globals['_CANCELCALL']._serialized_start=668
-  _globals['_CANCELCALL']._serialized_end=705
-  _globals['_HELLO']._serialized_start=708
-  _globals['_HELLO']._serialized_end=874
-  _globals['_RESUME']._serialized_start=876
-  _globals['_RESUME']._serialized_end=919
-  _globals['_ENVIRONMENT']._serialized_start=921
-  _globals['_ENVIRONMENT']._serialized_end=1039
-  _globals['_ENVIRONMENT_SETENTRY']._serialized_start=997
-  _globals['_ENVIRONMENT_SETENTRY']._serialized_end=1039
-  _globals['_SERVERFRAME']._serialized_start=1042
-  _globals['_SERVERFRAME']._serialized_end=1371
-  _globals['_WELCOME']._serialized_start=1373
-  _globals['_WELCOME']._serialized_end=1498
-  _globals['_CHUNK']._serialized_start=1500
-  _globals['_CHUNK']._serialized_end=1535
-  _globals['_GOODBYE']._serialized_start=1537
-  _globals['_GOODBYE']._serialized_end=1562
-  _globals['_SESSIONSERVICE']._serialized_start=1564
-  _globals['_SESSIONSERVICE']._serialized_end=1650
+  _globals['_CLIENTFRAME']._serialized_end=694
+  _globals['_BYE']._serialized_start=696
+  _globals['_BYE']._serialized_end=701
+  _globals['_CANCELCALL']._serialized_start=703
+  _globals['_CANCELCALL']._serialized_end=740
+  _globals['_HELLO']._serialized_start=743
+  _globals['_HELLO']._serialized_end=909
+  _globals['_RESUME']._serialized_start=911
+  _globals['_RESUME']._serialized_end=954
+  _globals['_ENVIRONMENT']._serialized_start=956
+  _globals['_ENVIRONMENT']._serialized_end=1074
+  _globals['_ENVIRONMENT_SETENTRY']._serialized_start=1032
+  _globals['_ENVIRONMENT_SETENTRY']._serialized_end=1074
+  _globals['_SERVERFRAME']._serialized_start=1077
+  _globals['_SERVERFRAME']._serialized_end=1406
+  _globals['_WELCOME']._serialized_start=1408
+  _globals['_WELCOME']._serialized_end=1533
+  _globals['_CHUNK']._serialized_start=1535
+  _globals['_CHUNK']._serialized_end=1570
+  _globals['_GOODBYE']._serialized_start=1572
+  _globals['_GOODBYE']._serialized_end=1597
+  _globals['_SESSIONSERVICE']._serialized_start=1599
+  _globals['_SESSIONSERVICE']._serialized_end=1685
 # @@protoc_insertion_point(module_scope)

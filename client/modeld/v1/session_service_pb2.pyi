@@ -30,7 +30,7 @@ class ConnectResponse(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[ServerFrame, _Mapping]]] = ..., received: _Optional[int] = ..., acknowledge: bool = ...) -> None: ...
 
 class ClientFrame(_message.Message):
-    __slots__ = ("call_id", "timeout_ms", "hello", "environment", "generate", "generate_stream", "open_model", "close_model", "count_tokens", "cancel", "bye")
+    __slots__ = ("call_id", "timeout_ms", "hello", "environment", "generate", "generate_stream", "open_model", "close_model", "count_tokens", "cancel", "bye", "chunk")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class ClientFrame(_message.Message):
     COUNT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     BYE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
     call_id: int
     timeout_ms: int
     hello: Hello
@@ -53,7 +54,8 @@ class ClientFrame(_message.Message):
     count_tokens: bytes
     cancel: CancelCall
     bye: Bye
-    def __init__(self, call_id: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., environment: _Optional[_Union[Environment, _Mapping]] = ..., generate: _Optional[bytes] = ..., generate_stream: _Optional[bytes] = ..., open_model: _Optional[bytes] = ..., close_model: _Optional[bytes] = ..., count_tokens: _Optional[bytes] = ..., cancel: _Optional[_Union[CancelCall, _Mapping]] = ..., bye: _Optional[_Union[Bye, _Mapping]] = ...) -> None: ...
+    chunk: Chunk
+    def __init__(self, call_id: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., environment: _Optional[_Union[Environment, _Mapping]] = ..., generate: _Optional[bytes] = ..., generate_stream: _Optional[bytes] = ..., open_model: _Optional[bytes] = ..., close_model: _Optional[bytes] = ..., count_tokens: _Optional[bytes] = ..., cancel: _Optional[_Union[CancelCall, _Mapping]] = ..., bye: _Optional[_Union[Bye, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ...) -> None: ...
 
 class Bye(_message.Message):
     __slots__ = ()

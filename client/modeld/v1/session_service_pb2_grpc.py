@@ -49,7 +49,9 @@ class SessionServiceServicer(object):
     def Connect(self, request_iterator, context):
         """Opens a session: the first frame up is hello, the first frame down is welcome. After that
         every frame names a call of the client's own numbering (from 1, each used once). Frames that
-        wait while a write is under way are sent together in one message.
+        wait while a write is under way are sent together in one message. A large frame may be sent in
+        parts (Chunk), so that it does not hold up the frames of others, and so that a break in the
+        middle of it costs one part only.
 
         Both sides with the capability "resume": the session outlives its stream. Each side counts the
         messages with frames that it has received (that of hello and that of welcome do not count),

@@ -16,6 +16,7 @@ from modeld.v1 import session_service_pb2 as pb
 from modeld.v1.inference_service_pb2 import Call, CountTokensRequest, CountTokensResponse
 from modeld.v1.model_service_pb2 import CloseModelRequest, OpenModelRequest
 from modeld.wire import failure_to_proto
+from modeld.wire.chunks import Parts
 from modeld.wire.delivery import Delivery
 
 from ..core.flights import Spawner, Ticket
@@ -70,6 +71,8 @@ class Connection:
         self._tasks = tasks
         self._tickets: dict[int, Ticket] = {}
         self._scopes: dict[int, anyio.CancelScope] = {}
+        self.parts = Parts()
+        """What has come of large frames."""
         self._handlers: dict[str | None, Callable[[pb.ClientFrame], None]] = {
             "generate": self._generate,
             "generate_stream": self._generate,
@@ -78,6 +81,7 @@ class Connection:
             "open_model": self._open_model,
             "close_model": self._close_model,
             "count_tokens": self._count_tokens,
+            "chunk": self._chunk,
             "bye": self._bye,
         }
 
@@ -136,6 +140,16 @@ class Connection:
     def _bye(self, frame: pb.ClientFrame) -> None:
         self.over = True
 
+    def _chunk(self, frame: pb.ClientFrame) -> None:
+        data = self.parts.add(frame.call_id, frame.chunk)
+        if data is None:
+            return
+        whole = pb.ClientFrame.FromString(data)
+        whole.call_id = frame.call_id
+        if whole.HasField("chunk"):
+            raise InvalidRequest("a large frame consists of parts, and these of bytes")
+        self.on_frame(whole)
+
     def _environment(self, frame: pb.ClientFrame) -> None:
         self.session.update_environment(dict(frame.environment.set), frame.environment.unset)
 
@@ -168,6 +182,7 @@ class Connection:
             self.session.in_flight -= 1
 
     def _cancel(self, frame: pb.ClientFrame) -> None:
+        self.parts.drop(frame.call_id)
         count = self._scopes.get(frame.call_id)
         if count is not None:
             count.cancel()
@@ -208,6 +223,7 @@ class Connection:
         if self._closed:
             return
         self.over = self._closed = True
+        self.parts = Parts()
         for scope in self._scopes.values():
             scope.cancel()
         tickets, self._tickets = self._tickets, {}

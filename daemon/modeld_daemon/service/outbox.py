@@ -15,13 +15,13 @@ from typing import Any
 import grpc
 
 from modeld.v1 import session_service_pb2 as pb
+from modeld.wire.chunks import chunks
 from modeld.wire.delivery import Delivery
 
 from .pending import Pending
 
 __all__ = ["CallFrames", "Outbox"]
 
-CHUNK_BYTES = 512 * 1024
 WHOLE_BYTES = 1024 * 1024
 """Largest frame that is sent whole."""
 MESSAGE_BYTES = 256 * 1024
@@ -184,9 +184,6 @@ class CallFrames:
             # What follows the chunks of a large frame waits until they have left.
             (self._late or frames).append(frame)
             return
-        data = frame.SerializeToString()
         self._late = self._late or deque()
-        for start in range(0, len(data), CHUNK_BYTES):
-            part = data[start : start + CHUNK_BYTES]
-            chunk = pb.Chunk(data=part, last=start + CHUNK_BYTES >= len(data))
+        for chunk in chunks(frame.SerializeToString()):
             self._late.append(pb.ServerFrame(call_id=self._call_id, chunk=chunk))

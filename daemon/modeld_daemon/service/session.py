@@ -28,6 +28,7 @@ from google.protobuf.message import DecodeError
 import modeld
 from modeld.v1 import session_service_pb2 as pb
 from modeld.v1.session_service_pb2_grpc import SessionServiceServicer
+from modeld.wire.chunks import CHUNKS
 from modeld.wire.delivery import RESUME, Impossible
 
 from ..core.flights import Spawner
@@ -42,7 +43,7 @@ __all__ = ["CAPABILITIES", "PROTOCOL", "SessionServicer"]
 log = logging.getLogger("modeld.session")
 
 PROTOCOL = 1
-CAPABILITIES: tuple[str, ...] = (RESUME,)
+CAPABILITIES: tuple[str, ...] = (RESUME, CHUNKS)
 GRACE_SECONDS = 10.0
 """How long a session is kept whose stream broke while its client lives."""
 LOOK_SECONDS = 0.05
