@@ -54,8 +54,8 @@ def measure(sizes: list[int]) -> Iterator[tuple[str, Figures]]:
 
 
 async def _fill(cache: SqliteCache, start: int, end: int) -> Figures:
-    """Inserts; their rate is that of the last tenth, which meets the full size."""
-    last = end - (end - start) // 10
+    """Inserts; their rate is that of the last ones, which meet the full size."""
+    last = end - max((end - start) // 10, min(5_000, (end - start) // 2))
     for first in range(start, last, AT_ONCE):
         await _put(cache, range(first, min(first + AT_ONCE, last)))
     began = time.perf_counter()

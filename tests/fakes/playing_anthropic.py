@@ -19,12 +19,9 @@ async def play(
     base_url: str, recorded: Recorded, model: str, sink: Sink | None, *, row: Row = ROW
 ) -> ModelOutput:
     """The output of the recorded call."""
-    provider = build(row, Connection(base_url, "test-key", recorded.args))
-    try:
-        route = Route("anthropic", model, Account("anthropic", base_url, "f"))
-        return await kept(provider.generate(recorded.call(), route, sink))
-    finally:
-        await provider.aclose()
+    connection = Connection(base_url, "test-key", recorded.args)
+    route = Route("anthropic", model, Account("anthropic", base_url, "f"))
+    return await kept(lambda: build(row, connection), recorded.call(), route, sink)
 
 
 async def count(base_url: str, recorded: Recorded, model: str) -> TokenCount:

@@ -30,9 +30,6 @@ async def play(
     """The output through chat completions; streams are asked for when somebody listens."""
     args = {"responses_api": False, "streaming": sink is not None}
     connection = Connection(f"{base_url}/v1", "test-key", args)
-    provider = build(row, connection) if row is ROW else build_openai(row, connection)
-    try:
-        route = Route(row.name, model, Account(row.name, base_url, "f"))
-        return await kept(provider.generate(call, route, sink))
-    finally:
-        await provider.aclose()
+    made = build if row is ROW else build_openai
+    route = Route(row.name, model, Account(row.name, base_url, "f"))
+    return await kept(lambda: made(row, connection), call, route, sink)

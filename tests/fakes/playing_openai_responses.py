@@ -44,11 +44,7 @@ async def play(
     args: Mapping[str, Any] | None = None,
     row: Row = ROW,
 ) -> ModelOutput:
-    made = provider(base_url, args, row)
-    try:
-        return await kept(made.generate(call, route(model), sink))
-    finally:
-        await made.aclose()
+    return await kept(lambda: provider(base_url, args, row), call, route(model), sink)
 
 
 def events(frames: list[str]) -> list[dict[str, Any]]:

@@ -319,9 +319,6 @@ def calls_of(output: ModelOutput) -> list[ToolCall]:
 async def play(
     base_url: str, call: Call, model: str, sink: Deltas | None, **args: Any
 ) -> ModelOutput:
-    provider = build(ROW, Connection(base_url, None, args, SESSION))
-    try:
-        route = Route("bedrock", model, Account("bedrock", base_url, "f"))
-        return await kept(provider.generate(call, route, sink))
-    finally:
-        await provider.aclose()
+    route = Route("bedrock", model, Account("bedrock", base_url, "f"))
+    connection = Connection(base_url, None, args, SESSION)
+    return await kept(lambda: build(ROW, connection), call, route, sink)

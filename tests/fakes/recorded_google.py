@@ -244,12 +244,9 @@ def calls_of(output: ModelOutput) -> list[ToolCall]:
 async def play(
     base_url: str, call: Call, model: str, sink: Deltas | None, **args: Any
 ) -> ModelOutput:
-    provider = build(ROW, Connection(base_url, "test-key", args))
-    try:
-        route = Route("google", model, Account("google", base_url, "f"))
-        return await kept(provider.generate(call, route, sink))
-    finally:
-        await provider.aclose()
+    route = Route("google", model, Account("google", base_url, "f"))
+    connection = Connection(base_url, "test-key", args)
+    return await kept(lambda: build(ROW, connection), call, route, sink)
 
 
 async def count(base_url: str, call: Call, model: str) -> TokenCount:

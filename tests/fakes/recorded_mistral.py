@@ -66,12 +66,8 @@ _ELSEWHERE = ("messages", "model", "stream", "tools", "tool_choice")
 
 async def play(base_url: str, call: Call, model: str, sink: Deltas | None) -> ModelOutput:
     """One call through the adapter."""
-    provider = build(ROW, Connection(base_url, "test-key"))
-    try:
-        route = Route("mistral", model, Account("mistral", base_url, "f"))
-        return await kept(provider.generate(call, route, sink))
-    finally:
-        await provider.aclose()
+    route = Route("mistral", model, Account("mistral", base_url, "f"))
+    return await kept(lambda: build(ROW, Connection(base_url, "test-key")), call, route, sink)
 
 
 def recorded_call(body: dict[str, Any]) -> Recorded:

@@ -51,12 +51,9 @@ def replay() -> Iterator[Any]:
 async def play(row: Row, url: str, version: str, recorded: Any, model: str, sink: Any) -> Any:
     build = openai_adapter.build if row.dialect == "openai" else chat_adapter.build
     env = {"AZUREAI_OPENAI_API_VERSION": version}
-    provider = build(row, Connection(url, "azures-key", {}, env))
-    try:
-        route = Route(row.name, model, Account(row.name, url, "f"))
-        return await kept(provider.generate(make_call(recorded), route, sink))
-    finally:
-        await provider.aclose()
+    route = Route(row.name, model, Account(row.name, url, "f"))
+    connection = Connection(url, "azures-key", {}, env)
+    return await kept(lambda: build(row, connection), make_call(recorded), route, sink)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -80,7 +80,14 @@ def test_small_frames_overtake_large_requests_and_what_closes_a_model_does_not()
     outbox.put(pb.ClientFrame(call_id=4, generate=b"x"))
     frames = [list(next(sent).frames) for _ in range(5)]
     assert [[f.call_id for f in message] for message in frames] == [[4, 1], [1], [2], [2], [3]]
-    assert [f.chunk.last for f in sum(frames, [])] == [False, False, True, False, True, False]
+    assert [f.chunk.last for message in frames for f in message] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
     outbox.put(pb.ClientFrame(call_id=5, close_model=b"x"))
     assert [frame.call_id for frame in next(sent).frames] == [5]
 

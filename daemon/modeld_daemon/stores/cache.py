@@ -1,7 +1,7 @@
 """The generation cache in a SQLite database.
 
 An entry has a narrow row with all that is counted, sorted and swept by, and a wide one with its
-output: times of use and sweeps never touch outputs. The row `total` is kept in the transaction of
+output: times of use and sweeps never touch outputs. `cache_places` finds the rows of a key. The row `total` is kept in the transaction of
 every change, so that nobody counts a million entries to know whether there is room.
 
 Times of use are told apart to `_USE_SECONDS`, are gathered in memory, and written with the next
@@ -23,6 +23,7 @@ from modeld.errors import InvalidRequest
 from modeld.types import ModelOutput
 
 from ..core.kept import CacheModel, CacheStatistics, Swept
+from .cache_places import catch_up, look_up, next_id, place, twins
 from .cache_sweeps import SCHEMA, Sweep, delete, look_at_models, look_at_totals, sweep, vacuum
 from .database import Database
 from .file import DatabaseFile
@@ -39,8 +40,6 @@ _USE_SECONDS = 60.0
 _FLUSH_SECONDS = 5.0
 _EVICTED = 200
 """Most entries that leave in one transaction beside those that come."""
-_LOOKUPS = (1, 4, 16, 64)
-"""Sizes of the statements that look up; keys are repeated to fill one."""
 _LOSING = "Outputs are not cached meanwhile."
 
 
@@ -160,21 +159,16 @@ class SqliteCache:
         gone: list[int] = []
         now = self._now()
         wanted = list(dict.fromkeys(keys))
-        for start in range(0, len(wanted), _LOOKUPS[-1]):
-            chunk = wanted[start : start + _LOOKUPS[-1]]
-            width = next(width for width in _LOOKUPS if width >= len(chunk))
-            chunk += chunk[-1:] * (width - len(chunk))
-            rows = connection.execute(_SELECT[width], chunk).fetchall()
-            for id, key, expires, used, packed in rows:
-                output = None
-                if expires is None or expires > now:
-                    output = _read(self._path, key, packed)
-                if output is None:
-                    gone.append(id)
-                    continue
-                found[key] = output
-                if now - used > _USE_SECONDS:
-                    self._uses[id] = now
+        for entry in look_up(connection, wanted):
+            output = None
+            if entry.expires is None or entry.expires > now:
+                output = _read(self._path, entry.key, entry.packed)
+            if output is None:
+                gone.append(entry.id)
+                continue
+            found[entry.key] = output
+            if now - entry.used > _USE_SECONDS:
+                self._uses[entry.id] = now
         if gone:
             self._database.post(_delete_ids, tuple(gone), None)
         return [found.get(key) for key in keys]
@@ -235,13 +229,6 @@ class SqliteCache:
         self._database.post(self._mark_used, None, None)
 
 
-_SELECT = {
-    width: "SELECT entry.id, key, expires, used, packed FROM entry JOIN output "  # noqa: S608
-    f"ON output.id = entry.id WHERE key IN ({', '.join('?' * width)})"
-    for width in _LOOKUPS
-}
-
-
 def _read(path: Path, key: bytes, packed: object) -> ModelOutput | None:
     try:
         return ModelOutput.from_dict(unpack(key, packed))
@@ -253,9 +240,8 @@ def _read(path: Path, key: bytes, packed: object) -> ModelOutput | None:
 def _insert(
     connection: sqlite3.Connection, packed: dict[bytes, tuple[_Kept, bytes]], now: float
 ) -> None:
-    marks = ", ".join("?" * len(packed))
-    old = connection.execute(f"SELECT id FROM entry WHERE key IN ({marks})", tuple(packed))  # noqa: S608
-    delete(connection, [id for (id,) in old.fetchall()])
+    catch_up(connection)
+    delete(connection, twins(connection, list(packed)))
     models = {item.model for item, _ in packed.values()}
     connection.executemany(
         "INSERT OR IGNORE INTO model (name) VALUES (?)", [(model,) for model in models]
@@ -264,8 +250,7 @@ def _insert(
         model: connection.execute("SELECT id FROM model WHERE name = ?", (model,)).fetchone()[0]
         for model in models
     }
-    (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()
-    rows = list(enumerate(packed.values(), first))
+    rows = list(enumerate(packed.values(), next_id(connection, len(packed))))
     connection.executemany(
         "INSERT INTO entry (id, key, model, size, stored, expires, used) VALUES (?,?,?,?,?,?,?)",
         [
@@ -278,6 +263,7 @@ def _insert(
     )
     size = sum(len(body) + ROW_BYTES for _, (_, body) in rows)
     connection.execute("UPDATE total SET entries = entries + ?, size = size + ?", (len(rows), size))
+    delete(connection, place(connection, len(rows)))
 
 
 def _delete_ids(connection: sqlite3.Connection, items: Sequence[tuple[int, ...]]) -> Iterable[None]:

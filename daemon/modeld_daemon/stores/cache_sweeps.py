@@ -7,17 +7,18 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..core.kept import CacheModel, Swept
+from .cache_places import STATEMENTS, TEMPORARY, forget
 from .file import Schema
 
 __all__ = ["SCHEMA", "Sweep", "delete", "look_at_models", "look_at_totals", "sweep", "vacuum"]
 
 SCHEMA = Schema(
     application_id=0x6D644361,  # "mdCa"
-    version=1,
+    version=2,
     statements=(
         "CREATE TABLE model (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
         (
-            "CREATE TABLE entry (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, "
+            "CREATE TABLE entry (id INTEGER PRIMARY KEY, key BLOB NOT NULL, "
             "model INTEGER NOT NULL, size INTEGER NOT NULL, stored REAL NOT NULL, expires REAL, "
             "used REAL NOT NULL)"
         ),
@@ -26,8 +27,10 @@ SCHEMA = Schema(
         "CREATE TABLE output (id INTEGER PRIMARY KEY, packed BLOB NOT NULL)",
         "CREATE TABLE total (entries INTEGER NOT NULL, size INTEGER NOT NULL)",
         "INSERT INTO total VALUES (0, 0)",
+        *STATEMENTS,
     ),
-    tables=frozenset(("model", "entry", "output", "total")),
+    tables=frozenset(("model", "entry", "output", "total", "place", "tail")),
+    temporary=TEMPORARY,
 )
 
 _DELETED = 250
@@ -57,11 +60,12 @@ def delete(connection: sqlite3.Connection, ids: Sequence[int]) -> Swept:
     for start in range(0, len(ids), 500):
         chunk = ids[start : start + 500]
         marks = ", ".join("?" * len(chunk))
-        row = connection.execute(
-            f"SELECT count(*), coalesce(sum(size), 0) FROM entry WHERE id IN ({marks})",  # noqa: S608
+        rows = connection.execute(
+            f"SELECT key, id, size FROM entry WHERE id IN ({marks})",  # noqa: S608
             chunk,
-        ).fetchone()
-        entries, size = entries + row[0], size + row[1]
+        ).fetchall()
+        entries, size = entries + len(rows), size + sum(row[2] for row in rows)
+        forget(connection, [row[:2] for row in rows])
         for table in ("entry", "output"):
             connection.execute(f"DELETE FROM {table} WHERE id IN ({marks})", chunk)  # noqa: S608
     if entries:

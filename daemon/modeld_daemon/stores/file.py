@@ -60,6 +60,8 @@ class Schema:
     version: int
     statements: tuple[str, ...]
     tables: frozenset[str]
+    temporary: tuple[str, ...] = ()
+    """Statements for each connection: tables of its own, in memory."""
 
 
 def is_broken(error: Exception) -> bool:
@@ -188,6 +190,9 @@ class DatabaseFile:
         version = self._version(connection)
         if version != schema.version:
             raise Broken(f"its schema is version {version}, and this modeld knows {schema.version}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        for statement in schema.temporary:
+            connection.execute(statement)
 
     def _version(self, connection: sqlite3.Connection) -> int | None:
         """Version of the schema; None when the database is empty."""
