@@ -13,15 +13,20 @@ import pytest
 
 from modeld import get_model, rpc
 from modeld.errors import InvalidRequest
-from modeld.types import StreamFinishedEvent, StreamRetryEvent
+from modeld.types import GenerateConfig, StreamFinishedEvent, StreamRetryEvent
 from modeld.v1 import error_pb2 as reasons
 from modeld.v1 import session_service_pb2 as pb
+from modeld.v1.model_service_pb2 import CloseModelRequest
+from modeld.wire import config_to_proto
 from modeld.wire.chunks import CHUNK_BYTES, MOST_BYTES, Parts, chunks
+from modeld_daemon.core import pipeline
+from modeld_daemon.core.asked import claim
 from modeld_daemon.service import session
 from tests.fakes.acting import until
-from tests.fakes.raw_session import RawSession, cancel, generate
+from tests.fakes.raw_session import RawSession, call, cancel, generate
 from tests.fakes.relay import Relay
 from tests.fakes.serving import House
+from tests.fakes.unary import Unary
 
 MB = 1024 * 1024
 
@@ -165,6 +170,64 @@ def test_a_large_call_that_nobody_waits_for_any_more_leaves_nothing(house, actor
         assert model.generate_sync(f"echo {kind}").completion == kind
     assert watched.most_size < 60 * MB
     assert actor.begun == ["echo first", "echo generate", "echo count_tokens"]
+
+
+def test_large_calls_are_named_apart_from_the_loop_and_are_shared(house, actor, monkeypatch):
+    threads: list[str] = []
+
+    def named(call, route, args):
+        threads.append(threading.current_thread().name)
+        return claim(call, route, args)
+
+    monkeypatch.setattr(pipeline, "claim", named)
+    model, text = get_model("free/model"), "hold " + "x" * MB
+    with ThreadPoolExecutor(3) as pool:
+        equal = [pool.submit(model.generate_sync, text, cache=True) for _ in range(3)]
+        until(lambda: actor.running)
+        until(lambda: len(threads) == 3)
+        actor.release.set()
+        outputs = [call.result(10) for call in equal]
+    assert {output.completion for output in outputs} == {f"held {text[5:]}"}
+    assert len(actor.begun) == 1
+    assert "house" not in threads
+    model.generate_sync("echo small", cache=True)
+    assert threads[-1] == "house"
+    with Unary(house) as unary:
+        asked = call(text, config=config_to_proto(GenerateConfig(cache=True)))
+        answer = unary("Generate", call=asked)
+        assert answer.output.choices[0].message.text == f"held {text[5:]}"
+    assert len(threads) == 5
+    assert "house" not in threads[-1]
+    assert len(actor.begun) == 2
+
+
+def test_a_large_call_that_is_cancelled_while_it_is_named_never_goes_on(house, actor, monkeypatch):
+    naming, going = threading.Event(), threading.Event()
+
+    def named(call, route, args):
+        naming.set()
+        assert going.wait(10)
+        return claim(call, route, args)
+
+    monkeypatch.setattr(pipeline, "claim", named)
+    with RawSession(house) as raw:
+        raw.send(generate(1, "echo " + "x" * MB))
+        assert naming.wait(10)
+        raw.send(generate(1, "echo taken"))
+        assert raw.reason(1) == reasons.FAILURE_REASON_INVALID_REQUEST
+        raw.send(cancel(1))
+        monkeypatch.setattr(pipeline, "claim", claim)
+        raw.send(generate(2, "echo on"))
+        assert raw.answer(2) == "on"
+        going.set()
+        until(lambda: not connection(house)._scopes)
+        assert actor.begun == ["echo on"]
+        assert house.in_flight() == 0
+        handle = raw.opened(3, "free/model")
+        payload = call("echo " + "y" * MB, handle=handle).SerializeToString()
+        closing = CloseModelRequest(handle=handle).SerializeToString()
+        raw.send(pb.ClientFrame(call_id=4, generate=payload), pb.ClientFrame(close_model=closing))
+        assert len(raw.answer(4)) == MB
 
 
 def test_parts_beyond_the_bound_fail_their_own_call_only(house, actor):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import secrets
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ from modeld.types import JsonValue, cache_policy
 
 from .call import Call, Route
 
-__all__ = ["Claim", "claim"]
+__all__ = ["LARGE_BYTES", "Claim", "claim"]
 
 SCHEMA = 1
 """Rises when equal requests get other names, or when what is kept under them means something else."""
@@ -26,6 +28,11 @@ CONFIG_OUT = frozenset({
     "max_connections", "max_retries", "stream_idle_timeout", "timeout",
 })  # fmt: skip
 """Fields of the config that change how an answer is waited or paid for."""
+LARGE_BYTES = 256 * 1024
+"""A call of that size is named apart from the event loop."""
+_LONG, _SLICE = 4 * 1024, 64 * 1024
+_MARK = f"{secrets.token_hex(16)}-"  # in no text but by intent of this process
+_MARKS = re.compile(f"({_MARK}[0-9]+[.])")
 MESSAGE_OUT = ("id",)
 CONTENT_OUT = ("cache_breakpoint",)
 
@@ -82,5 +89,33 @@ def _message(message: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _digest(value: JsonValue) -> bytes:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    """SHA-256 of the value as JSON. Long texts are written a slice at a time: one step over tens of
+    megabytes would hold Python's lock, and so the event loop, however far away it is made.
+    """
+    long: dict[str, str] = {}
+    text = json.dumps(_cut_out(value, long), sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256()
+    for piece in _MARKS.split(text) if long else (text,):
+        whole = long.get(piece)
+        if whole is None:
+            digest.update(piece.encode("utf-8", "surrogatepass"))
+            continue
+        for start in range(0, len(whole), _SLICE):
+            said = json.dumps(whole[start : start + _SLICE], ensure_ascii=False)
+            digest.update(said[1:-1].encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
+def _cut_out(value: JsonValue, long: dict[str, str]) -> JsonValue:
+    """The value with a mark in place of each long text."""
+    if isinstance(value, str):
+        if len(value) <= _LONG:
+            return value
+        mark = f"{_MARK}{len(long)}."
+        long[mark] = value
+        return mark
+    if isinstance(value, list):
+        return [_cut_out(item, long) for item in value]
+    if isinstance(value, dict):
+        return {name: _cut_out(item, long) for name, item in value.items()}
+    return value

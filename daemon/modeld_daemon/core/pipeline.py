@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 
 import anyio
+import anyio.lowlevel
+import anyio.to_thread
 
 from modeld.errors import GenerateTimeout, ModelNotFound
 from modeld.types import CallInfo
@@ -23,6 +25,7 @@ from .journal import Asking, Entry, Journal
 from .lanes import Lanes
 from .ports import TokenCount
 from .prepare import cut, deadline, own_deadline, prepare, warn
+from .resolve import Resolution
 from .retry import Attempts
 from .sessions import Lease
 from .waiter import Waiter
@@ -48,11 +51,39 @@ class Pipeline:
         Raises what is wrong with the call itself: no such model, no key, a request id in use.
         """
         resolution, client = lease.resolve()
-        route = resolution.route
         lease.join(call)
         call.config = lease.configured(call.config)
+        claimed = claim(call, resolution.route, resolution.connection.args)
+        return self._submit(call, resolution.route, client, claimed, watcher, stream=stream)
+
+    def submit_large(
+        self, call: Call, lease: Lease, watcher: Watcher, *, stream: bool
+    ) -> Coroutine[Any, Any, Ticket]:
+        """As `submit`, for a call whose naming takes longer than others should wait. What the lease
+        says now counts, however much later this is awaited; awaited it must be.
+        """
+        resolution, client = lease.resolve()
+        lease.join(call)
+        call.config = lease.configured(call.config)
+        self.clients.enter(client)
+        return self._submit_late(call, resolution, client, watcher, stream=stream)
+
+    async def _submit_late(
+        self, call: Call, resolution: Resolution, client: Client, watcher: Watcher, *, stream: bool
+    ) -> Ticket:
+        route = resolution.route
+        try:
+            claimed = await anyio.to_thread.run_sync(claim, call, route, resolution.connection.args)
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            return self._submit(call, route, client, claimed, watcher, stream=stream)
+        finally:
+            self.clients.leave(client)
+
+    def _submit(
+        self, call: Call, route: Route, client: Client, claimed: Claim | None, watcher: Watcher,
+        *, stream: bool,
+    ) -> Ticket:  # fmt: skip
         own, call.deadline = own_deadline(call), deadline(call)
-        claimed = claim(call, route, resolution.connection.args)
         flight = None if claimed is None else self.flights.find(claimed.key, claimed.body)
         joined = flight is not None
         if flight is None:

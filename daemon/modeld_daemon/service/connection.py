@@ -19,6 +19,7 @@ from modeld.wire import failure_to_proto
 from modeld.wire.chunks import Parts
 from modeld.wire.delivery import Delivery
 
+from ..core.asked import LARGE_BYTES
 from ..core.flights import Spawner, Ticket
 from ..core.pipeline import Pipeline
 from ..core.ports import NotLoaded, TokenCount
@@ -172,10 +173,30 @@ class Connection:
         call = call_from_proto(proto, self.session, frame.timeout_ms)
         frames = CallFrames(frame.call_id, self.outbox, self._ended, deltas=deltas)
         with leased(self._sessions, self.session, proto) as lease:
+            if call.size > LARGE_BYTES:
+                coming = self._pipeline.submit_large(call, lease, frames.pending, stream=deltas)
+                scope = self._scopes[frame.call_id] = anyio.CancelScope()
+                self._tasks.start_soon(self._after_naming, (frame.call_id, coming, scope, frames))
+                return
             ticket = self._pipeline.submit(call, lease, frames.pending, stream=deltas)
+        self._begun(frame.call_id, ticket, frames)
+
+    async def _after_naming(
+        self, begun: tuple[int, Awaitable[Ticket], anyio.CancelScope, CallFrames]
+    ) -> None:
+        call_id, coming, scope, frames = begun
+        try:
+            with scope:
+                self._begun(call_id, await coming, frames)
+        except Exception as error:  # noqa: BLE001  # the door of frames: each fails alone
+            self._fail(call_id, _typed(error, "generate"))
+        finally:
+            self._scopes.pop(call_id, None)
+
+    def _begun(self, call_id: int, ticket: Ticket, frames: CallFrames) -> None:
         if not frames.pending.ended:
             self.session.in_flight += 1
-            self._tickets[frame.call_id] = ticket
+            self._tickets[call_id] = ticket
 
     def _ended(self, call_id: int) -> None:
         if self._tickets.pop(call_id, None) is not None:

@@ -13,6 +13,7 @@ from modeld.v1 import inference_service_pb2 as pb
 from modeld.v1.inference_service_pb2_grpc import InferenceServiceServicer
 from modeld.wire import failure_from_proto
 
+from ..core.asked import LARGE_BYTES
 from ..core.call import Account
 from ..core.pipeline import Pipeline
 from ..core.sessions import Sessions
@@ -65,7 +66,12 @@ class InferenceServicer(InferenceServiceServicer):
             call.deadline = anyio.current_time() + remaining
         pending = _Waiting(deltas=deltas)
         with leased(self._sessions, session, proto, named) as lease:
-            ticket = self._pipeline.submit(call, lease, pending.watcher, stream=deltas)
+            if call.size > LARGE_BYTES:
+                ticket = await self._pipeline.submit_large(
+                    call, lease, pending.watcher, stream=deltas
+                )
+            else:
+                ticket = self._pipeline.submit(call, lease, pending.watcher, stream=deltas)
         try:
             async for event in pending:
                 yield event
