@@ -104,8 +104,8 @@ class KeepingHouse:
         self._numbers = itertools.count()
         self.asked = 0
         """Calls that came to a provider."""
-        self.hits = 0
-        """Answers that were compared with what was kept."""
+        self.compared = 0
+        """Answers that were compared with what was kept of them."""
 
     def __enter__(self) -> Self:
         self._house.__enter__()
@@ -142,7 +142,7 @@ class KeepingHouse:
         sent = replace(call, messages=[ChatMessageUser(content=json.dumps([
             message.to_dict() for message in call.messages
         ]))])  # fmt: skip  # references to files are not what a daemon takes
-        model = get_model(f"free/{route.model}", memoize=False)
+        model = get_model(f"free/{route.model or 'unnamed'}", memoize=False)
         try:
             for first in (_plainly, _as_stream):
                 policy = CachePolicy(scopes={"number": str(next(self._numbers))})
@@ -154,8 +154,8 @@ class KeepingHouse:
                     continue  # refusals are not kept
                 for again in (_plainly, _as_stream):
                     assert _answer(await again(model, sent, policy), "hit") == before
-                    self.hits += 1
                 assert self.asked == asked + 1
+            self.compared += 1
         finally:
             await asyncio.to_thread(model.close)
 

@@ -74,9 +74,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeepingHouse]:
     "module, name", CASES if FULL else CASES[::10], ids=lambda value: getattr(value, "API", value)
 )
 def test_a_hit_is_the_miss_to_the_last_byte(module, name, replay, house):
+    compared = house.compared
     module.test_a_recorded_case_is_sent_and_read_as_recorded(name, replay)
-
-
-def test_answers_were_compared(house):
-    assert house.hits > len(CASES) / 20
-    assert house.hits > 1.9 * house.asked
+    answers = [e for e in module.CASES[name]["exchanges"] if e["response"]["status"] < 400]
+    assert house.compared > compared or not answers
