@@ -11,7 +11,7 @@ import anyio
 import anyio.abc
 
 from modeld.errors import ModeldError, RateLimited
-from modeld.types import ChatMessageUser, GenerateConfig, ModelOutput, ModelUsage
+from modeld.types import ChatMessageUser, GenerateConfig, ModelOutput, ModelUsage, Priority
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.flights import Flight
 from modeld_daemon.core.lane import Lane
@@ -32,11 +32,11 @@ def call(session: str = "s", text: str = "hi", **more) -> Call:
     return Call("1", [ChatMessageUser(content=text)], config, session=session, **more)
 
 
-def flight() -> Flight:
+def flight(priority: Priority = "normal") -> Flight:
     async def nothing(_flight):
         raise AssertionError
 
-    return Flight(nothing)
+    return Flight(nothing, priority=priority)
 
 
 @dataclass
@@ -109,7 +109,8 @@ class Road:
 
     async def ask(self, session: str = "s", **more) -> ModelOutput | None:
         """One call from beginning to end; its failure is kept."""
-        attempts = Attempts(call(session, **more), self.lane, flight(), anyio.current_time)
+        asked = call(session, **more)
+        attempts = Attempts(asked, self.lane, flight(asked.priority), anyio.current_time)
         try:
             return await attempts.until_answered(self.provider.generate, self.lane.route)
         except ModeldError as error:

@@ -91,10 +91,24 @@ def test_who_comes_again_is_first_of_its_flow_and_pays_once():
     assert serve(queue, 2) == [again, ("b", 0)]
 
 
+def test_who_moves_waits_in_the_other_flow_and_holds_up_nobody():
+    queue: FairQueue = FairQueue()
+    batch = [("batch", number) for number in range(5)]
+    for member in batch:
+        queue.put(member, "batch", 1.0)
+    queue.move(batch[3], "interactive", 16.0)
+    queue.move(("batch", 9), "interactive", 16.0)  # waits nowhere
+    assert (queue.position("batch"), queue.position("interactive"), len(queue)) == (4, 1, 5)
+    assert sorted(queue.members()) == batch
+    assert [member[1] for member in serve(queue)] == [0, 3, 1, 2, 4]
+
+
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["put", "serve", "leave"]), st.integers(0, 5), st.integers(0, 50)
+            st.sampled_from(["put", "serve", "leave", "move"]),
+            st.integers(0, 5),
+            st.integers(0, 50),
         ),
         max_size=200,
     )
@@ -102,6 +116,7 @@ def test_who_comes_again_is_first_of_its_flow_and_pays_once():
 def test_whatever_happens_nobody_is_lost_or_served_twice(steps):
     queue: FairQueue = FairQueue()
     waiting: dict[int, tuple] = {}
+    where: dict[int, int] = {}
     served, left, number = set(), set(), 0
     for step, flow, which in steps:
         if step == "put":
@@ -116,6 +131,11 @@ def test_whatever_happens_nobody_is_lost_or_served_twice(steps):
                 queue.take(member)
                 served.add(member[1])
                 del waiting[member[1]]
+        elif waiting and step == "move":  # only ever upwards, as priorities rise
+            key = list(waiting)[which % len(waiting)]
+            if flow > where.get(key, waiting[key][0]):
+                where[key] = flow
+                queue.move(waiting[key], flow, 1.0 + flow)
         elif waiting:
             key = list(waiting)[which % len(waiting)]
             queue.leave(waiting.pop(key))

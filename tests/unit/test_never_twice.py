@@ -6,9 +6,17 @@ import anyio
 import pytest
 
 from modeld.errors import GenerateTimeout, ModelRefusalError, ProviderError
-from modeld.types import CachePolicy, ChatMessageUser, ContentReasoning, GenerateConfig, ModelOutput
+from modeld.types import (
+    CachePolicy,
+    ChatMessageUser,
+    ContentReasoning,
+    GenerateConfig,
+    ModelOutput,
+    Priority,
+)
 from modeld_daemon.core.asked import claim
 from modeld_daemon.core.call import Call, Route
+from modeld_daemon.core.flights import Ticket
 from modeld_daemon.core.ports import Sink
 from modeld_daemon.stores.memory import MemoryCache, MemoryJournal
 from tests.fakes.trio_clock import virtual_time
@@ -367,3 +375,33 @@ async def test_a_call_that_ran_out_of_time_may_be_sent_again_as_new():
         assert isinstance(late.error, GenerateTimeout)
         witness = await asked(c)
     assert not witness.result.info.interrupted
+
+
+@virtual_time
+async def test_a_batch_that_somebody_joins_in_haste_is_served_before_the_others():
+    begun: list[str] = []
+
+    async def answer(call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        begun.append(call.messages[0].text)
+        await anyio.sleep(1)
+        return ModelOutput.from_content("m", "x")
+
+    config = CACHED.merge(GenerateConfig(max_connections=1))
+    async with core(answer) as c:
+        lease = c.lease()
+
+        def ask(name: object, priority: Priority) -> Ticket:
+            said = [ChatMessageUser(content=str(name))]
+            return c.submit(lease, config=config, messages=said, priority=priority)[1]
+
+        ask("first", "batch")
+        await anyio.sleep(0.1)
+        for number in range(6):
+            ask(number, "batch")
+        await anyio.sleep(0.1)
+        assert ask(4, "interactive").joined  # it waits in the lane
+        ask(6, "batch")
+        assert ask(6, "normal").joined  # it has not come there yet
+        assert ask(4, "batch").joined  # no way back
+    assert sorted(begun) == [*map(str, range(7)), "first"]
+    assert begun[2:4] == ["4", "6"]  # after one of the batch, whose turn it was

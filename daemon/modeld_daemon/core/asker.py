@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from modeld.types import AdaptiveConcurrency
 
@@ -27,8 +27,8 @@ class Asker:
     """
 
     __slots__ = (
-        "_call", "_flight", "_tokens", "adaptive", "deadline", "flow", "max_connections", "session",
-        "size", "weight",
+        "_call", "_flight", "_tokens", "adaptive", "deadline", "max_connections", "moves", "session",
+        "size",
     )  # fmt: skip
 
     def __init__(self, call: Call, flight: Flight) -> None:
@@ -37,8 +37,9 @@ class Asker:
         self._flight = flight
         self._tokens: tuple[float, float] | None = None
         self.session = call.session
-        self.flow = (call.session, call.priority)
-        self.weight = WEIGHTS[call.priority]
+        self.moves: Callable[[tuple[str, str], float], None] | None = None
+        """Changes its place in the queue; set by the queue that it waits in."""
+        flight.rises = self._rise
         self.size = call.size
         self.deadline = call.deadline
         self.max_connections = config.max_connections
@@ -53,6 +54,20 @@ class Asker:
             self.adaptive = given
         elif given is not True:
             self.adaptive = AdaptiveConcurrency(max=int(given))
+
+    @property
+    def flow(self) -> tuple[str, str]:
+        """Those among whom it waits its turn."""
+        return self.session, self._flight.priority
+
+    @property
+    def weight(self) -> float:
+        """The share of its flow."""
+        return WEIGHTS[self._flight.priority]
+
+    def _rise(self) -> None:
+        if self.moves is not None:
+            self.moves(self.flow, self.weight)
 
     def tokens(self) -> tuple[float, float]:
         """About how many tokens go in and may come out; counted once, and only for lanes that

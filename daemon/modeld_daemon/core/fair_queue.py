@@ -54,6 +54,12 @@ class FairQueue(Generic[K, T]):
         else:
             found.waiting.append(member)
 
+    def move(self, member: T, flow: K, weight: float) -> None:
+        """The member, if it still waits, does so in another flow, where it never was before."""
+        if id(member) in self._where:
+            self.leave(member)
+            self.put(member, flow, weight)
+
     def position(self, flow: K) -> int:
         """How many of that flow wait."""
         found = self._flows.get(flow)
@@ -62,8 +68,8 @@ class FairQueue(Generic[K, T]):
     def next(self, may: Callable[[T], bool]) -> T | None:
         """The next member, which stays. A flow whose first member may not go is passed over."""
         chosen, best = None, float("inf")
-        for flow in self._flows.values():
-            first = self._first(flow)
+        for key, flow in self._flows.items():
+            first = self._first(key, flow)
             if first is not None and flow.time < best and may(first):
                 chosen, best = first, flow.time
         return chosen
@@ -90,7 +96,7 @@ class FairQueue(Generic[K, T]):
         else:
             flow.gone += 1
             if flow.gone * 2 > len(flow.waiting):
-                flow.waiting = deque(m for m in flow.waiting if id(m) in self._where)
+                flow.waiting = deque(m for m in flow.waiting if self._where.get(id(m)) == key)
                 flow.gone = 0
         self._forget_if_empty(key, flow)
 
@@ -98,19 +104,19 @@ class FairQueue(Generic[K, T]):
         """All that wait, flow by flow."""
         return [
             member
-            for flow in self._flows.values()
+            for key, flow in self._flows.items()
             for member in flow.waiting
-            if id(member) in self._where
+            if self._where.get(id(member)) == key
         ]
 
     def flows(self) -> list[K]:
         """Flows in which somebody waits."""
         return [key for key, flow in self._flows.items() if len(flow.waiting) - flow.gone]
 
-    def _first(self, flow: _Flow[T]) -> T | None:
+    def _first(self, key: K, flow: _Flow[T]) -> T | None:
         while flow.waiting:
             first = flow.waiting[0]
-            if id(first) in self._where:
+            if self._where.get(id(first)) == key:  # it may wait elsewhere by now
                 return first
             flow.waiting.popleft()
             flow.gone -= 1
@@ -119,7 +125,7 @@ class FairQueue(Generic[K, T]):
     def _forget_if_empty(self, key: K, flow: _Flow[T]) -> None:
         if not self._where:
             self._flows.clear()
-        elif self._first(flow) is None and flow.time <= self._time:
+        elif self._first(key, flow) is None and flow.time <= self._time:
             del self._flows[key]
 
     def _forget_passed(self) -> None:

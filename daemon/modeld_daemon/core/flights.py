@@ -28,7 +28,7 @@ from typing import Protocol, TypeVar
 import anyio
 
 from modeld.errors import Cancelled, Conflict, GenerateTimeout, InternalError, ModeldError
-from modeld.types import StreamQueuedEvent, StreamRetryEvent
+from modeld.types import PRIORITIES, Priority, StreamQueuedEvent, StreamRetryEvent
 
 from .call import Result
 from .events import Event, Notice, Watcher, tell
@@ -48,7 +48,8 @@ class Flight:
 
     __slots__ = (
         "_cancel_reason", "_compute", "_known", "_scope", "_secret", "body", "ended", "error", "events", "key",
-        "lasting", "phase", "recorded", "result", "seq", "started", "streamed", "unwanted", "watchers",
+        "lasting", "phase", "priority", "recorded", "result", "rises", "seq", "started", "streamed",
+        "unwanted", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,7 @@ class Flight:
         lasting: bool = False,
         deadline: float | None = None,
         secret: str | None = None,
+        priority: Priority = "normal",
     ) -> None:
         self._compute = compute
         self._secret = secret
@@ -78,6 +80,10 @@ class Flight:
         self.unwanted = False
         """Whether it was ended by a caller's wish or its time, and not by the daemon's stop."""
         self.phase = "queue"
+        self.priority = priority
+        """The highest of those who wait or waited."""
+        self.rises: Callable[[], None] | None = None
+        """To be told when that has risen."""
         self.streamed = False
         self.watchers: list[Watcher] = []
         self.seq = 0
@@ -147,6 +153,13 @@ class Flight:
             self._cancel_reason = reason
             self.unwanted = unwanted
             self._scope.cancel()
+
+    def hasten(self, priority: Priority) -> None:
+        """Somebody of that priority waits as well: a batch that is joined waits like its hastiest."""
+        if PRIORITIES.index(priority) < PRIORITIES.index(self.priority):
+            self.priority = priority
+            if self.rises is not None:
+                self.rises()
 
     def watch(self, watcher: Watcher, after_seq: int = 0) -> None:
         """Tells the watcher every kept event after `after_seq`, and all that follow."""

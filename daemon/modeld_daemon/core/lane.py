@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import anyio
 
@@ -152,6 +153,7 @@ class Lane:
             )
         self._check_deadline(asker, now)
         self._queue.put(waiter, asker.flow, asker.weight, first=again)
+        asker.moves = partial(self._queue.move, waiter)
         self._queued_bytes += asker.size
         asker.waits(self._why(asker, now), self._queue.position(asker.flow) - 1)
 

@@ -91,6 +91,7 @@ class Pipeline:
             flight.streamed = stream or claimed is not None
             self.clients.enter(client)
             self.flights.launch(flight)
+        flight.hasten(call.priority)
         if claimed is not None or call.config.fail_on_refusal:
             watcher = self._waiter(watcher, call, route, flight, joined=joined)
         flight.watch(watcher)
@@ -103,7 +104,7 @@ class Pipeline:
         compute = partial(self._compute, call, route, client, claimed)
         secret = client.connection.api_key
         if claimed is None:
-            return Flight(compute, deadline=call.deadline, secret=secret)
+            return Flight(compute, deadline=call.deadline, secret=secret, priority=call.priority)
         lasting = claimed.request_id is not None
         return Flight(
             compute,
@@ -112,6 +113,7 @@ class Pipeline:
             lasting=lasting,
             deadline=own if lasting else None,
             secret=secret,
+            priority=call.priority,
         )
 
     def _waiter(
