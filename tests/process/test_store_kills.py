@@ -5,6 +5,7 @@ kept is there.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import sqlite3
 import subprocess
@@ -24,7 +25,7 @@ KILLS = 30
 
 
 def key(number: int) -> bytes:
-    return number.to_bytes(32, "big")
+    return hashlib.sha256(str(number).encode()).digest()
 
 
 async def write(folder: Path, start: int) -> None:
