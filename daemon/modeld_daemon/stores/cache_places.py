@@ -65,14 +65,20 @@ _LOOKUPS = (1, 4, 16, 64)
 _PART = "(fresh.prefix, fresh.id) > (?1, ?2) AND (fresh.prefix, fresh.id) <= (?3, ?4)"
 _END = (b"\xff" * (_PREFIX + 1), 0)
 
-_FOUND = {
-    width: "SELECT entry.id, key, expires, used, packed FROM ("  # noqa: S608
-    f"SELECT id FROM place WHERE prefix IN ({marks}) UNION ALL "
-    f"SELECT id FROM temp.fresh WHERE prefix IN ({marks})) AS found "
+_ROWS = (
+    "SELECT entry.id, key, expires, used, packed FROM {table} AS found "
     "CROSS JOIN entry ON entry.id = found.id CROSS JOIN output ON output.id = entry.id "
-    # A row without a key says that the connection has not seen all.
-    "UNION ALL SELECT 0, NULL, NULL, 0, NULL FROM tail CROSS JOIN temp.seen "
+    "WHERE found.prefix IN ({marks}) UNION ALL "
+)
+# A row without a key says that the connection has not seen all.
+_BEHIND = (
+    "SELECT 0, NULL, NULL, 0, NULL FROM tail CROSS JOIN temp.seen "
     "WHERE tail.last > seen.last OR tail.placed > seen.placed"
+)
+_FOUND = {
+    width: _ROWS.format(table="place", marks=marks)
+    + _ROWS.format(table="temp.fresh", marks=marks)
+    + _BEHIND
     for width in _LOOKUPS
     for marks in [", ".join(f"?{number + 1}" for number in range(width))]
 }
