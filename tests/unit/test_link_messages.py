@@ -92,6 +92,21 @@ def test_small_frames_overtake_large_requests_and_what_closes_a_model_does_not()
     assert [frame.call_id for frame in next(sent).frames] == [5]
 
 
+def test_variables_and_what_follows_them_wait_for_the_large_requests_before_them():
+    outbox, sent = messages()
+    outbox.put(Upload(Call(1, CHUNK_BYTES + 100), ""))
+    outbox.put(pb.ClientFrame(call_id=2, generate=b"x"))
+    outbox.put(pb.ClientFrame(call_id=0, environment=pb.Environment(unset=["A_API_KEY"])))
+    outbox.put(pb.ClientFrame(call_id=3, generate=b"x"))
+    outbox.put(Upload(Call(4, CHUNK_BYTES + 100), ""))
+    outbox.put(pb.ClientFrame(call_id=5, generate=b"x"))
+    frames = [[f.call_id for f in next(sent).frames] for _ in range(7)]
+    assert frames == [[2, 1], [1], [0], [3], [4], [4], [5]]
+    outbox.put(Upload(Call(6, 2 * CHUNK_BYTES), ""))
+    outbox.put(pb.ClientFrame(call_id=7, generate=b"x"))
+    assert [f.call_id for f in next(sent).frames] == [7, 6]  # nothing is held any more
+
+
 def test_a_request_that_nobody_waits_for_is_taken_back_where_it_was_begun():
     outbox, sent = messages()
     begun, other = Call(1, 3 * CHUNK_BYTES), Call(2, 3 * CHUNK_BYTES)

@@ -30,12 +30,15 @@ class Outbox:
     Any thread may put, also a garbage collector's that interrupts one which is doing so; whoever
     makes the next message takes. Large requests go one after the other, a part in each message, and
     small frames overtake them. Only what gives a model back waits for the requests before it, which
-    may need its handle.
+    may need its handle; and variables do, with all that follows them, since each call goes by those
+    of its moment.
     """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Waiting | Upload] = SimpleQueue()
         self._slow: deque[Upload | pb.ClientFrame] = deque()
+        self._held = 0
+        """Changes of variables that wait."""
 
     def put(self, item: Waiting | Upload) -> None:
         """Takes a frame. True is none, but asks for a message that says what was received; None
@@ -47,25 +50,29 @@ class Outbox:
         """What goes next; `Empty` when nothing waits. Of large requests see `part`."""
         while True:
             item = self._queue.get(block=wait and not self._slow)
-            if isinstance(item, Upload) or (self._slow and _gives_back(item)):
+            if isinstance(item, Upload) or (self._slow and self._waits(item)):
                 self._slow.append(item)
             else:
                 return item
+
+    def _waits(self, item: Waiting) -> TypeGuard[pb.ClientFrame]:
+        if not isinstance(item, pb.ClientFrame) or item.HasField("bye"):
+            return False
+        self._held += item.HasField("environment")
+        return self._held > 0 or item.HasField("close_model")
 
     def part(self) -> pb.ClientFrame | None:
         """The next part of a large request, or what has waited for one."""
         while self._slow:
             first = self._slow[0]
             frame = first.take() if isinstance(first, Upload) else first
+            if isinstance(first, pb.ClientFrame):
+                self._held -= first.HasField("environment")
             if not isinstance(first, Upload) or first.ended:
                 self._slow.popleft()
             if frame is not None:
                 return frame
         return None
-
-
-def _gives_back(item: Waiting) -> TypeGuard[pb.ClientFrame]:
-    return isinstance(item, pb.ClientFrame) and item.HasField("close_model")
 
 
 class Messages(Iterator[pb.ConnectRequest]):
