@@ -199,6 +199,76 @@ def test_a_failing_step_ends_its_answers_and_not_the_loop():
     assert row.ids == generated(model, PROMPTS[0], 5)
 
 
+def test_what_no_token_can_be_chosen_of_is_that_answers_failure_only():
+    model = chaotic()
+    forward = Forward(model)
+    broken: list[float] = []
+
+    def breaking(ids: list[list[int]], *args: Any) -> Any:
+        logits = forward(ids, *args)
+        if broken and len(ids) > 1:
+            logits[1, 3] = broken[0]
+            logits[1].clamp_(max=broken[0]) if broken[0] < 0 else None
+        return logits
+
+    breaking.new_cache, breaking.joinable = forward.new_cache, True
+    decoder = Decoder(breaking)
+    for value in (float("nan"), float("inf"), float("-inf")):
+        for wanted in ({}, {"do_sample": True, "seed": 3}):
+            broken.clear()
+            host, row = a_row(model, PROMPTS[0], 400), a_row(model, PROMPTS[1], 400, **wanted)
+            failures: list[CallFailed] = []
+
+            def failed(row: Row = row, failures: list[CallFailed] = failures) -> None:
+                with pytest.raises(CallFailed) as caught:
+                    decoder.decode(row)
+                failures.append(caught.value)
+
+            calls = [
+                threading.Thread(target=decoder.decode, args=[host]),
+                threading.Thread(target=failed),
+            ]
+            for call in calls:
+                call.start()
+                (host if call is calls[0] else row).job.heard.wait()
+            broken.append(value)
+            for call in calls:
+                call.join()
+            assert host.ids == generated(model, PROMPTS[0], 400)
+            assert (failures[0].kind, "dtype=float32" in failures[0].message) == ("defect", True)
+
+
+def test_a_rule_that_leaves_nothing_fails_its_answer_only():
+    model = chaotic()
+    decoder = Decoder(Forward(model))
+    plain, nothing = a_row(model, PROMPTS[0]), a_row(model, PROMPTS[1], do_sample=True)
+
+    class Raises:
+        def __call__(self, ids: Any, scores: Any) -> Any:  # noqa: ARG002
+            if nothing.made > 3:
+                raise IndexError("no such word")
+            return scores
+
+    nothing._sampler._rules.append(Raises())
+
+    def failed() -> None:
+        with pytest.raises(CallFailed, match="no such word"):
+            decoder.decode(nothing)
+
+    call = threading.Thread(target=failed)
+    call.start()
+    decoder.decode(plain)
+    call.join()
+    assert plain.ids == generated(model, PROMPTS[0], 30)
+
+
+def test_a_temperature_too_small_to_divide_by_is_greedy():
+    model = chaotic()
+    row = a_row(model, PROMPTS[0], do_sample=True, temperature=1e-42)
+    Decoder(Forward(model)).decode(row)
+    assert row.ids == generated(model, PROMPTS[0], 30)
+
+
 def test_the_seed_alone_decides_in_company_too():
     model = chaotic()
     decoder = Decoder(Forward(model))

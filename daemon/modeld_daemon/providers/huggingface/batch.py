@@ -143,10 +143,20 @@ class Batch:
 
 
 def give(rows: list[Row], logits: Any) -> None:
-    """Chooses a token for each row and hands it over. One wait for the device for all."""
-    chosen = torch.stack([row.choose(one) for row, one in zip(rows, logits, strict=True)])
-    for row, token, one in zip(rows, chosen.tolist(), logits, strict=True):
-        row.take(token, one)
+    """Chooses a token for each row and hands it over. One wait for the device for all.
+
+    What fails for one row is that row's failure only.
+    """
+    chosen = []
+    for row, one in zip(rows, logits, strict=True):
+        with row.guarded():
+            chosen.append((row, one, row.choose(one)))
+    if not chosen:
+        return
+    tokens = torch.stack([token for _, _, token in chosen]).tolist()
+    for (row, one, _), token in zip(chosen, tokens, strict=True):
+        with row.guarded():
+            row.take(token, one)
 
 
 def _holds(layer: Any) -> bool:

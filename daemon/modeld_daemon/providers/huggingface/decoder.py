@@ -135,7 +135,7 @@ class Decoder:
 
     @staticmethod
     def _finish(batch: Batch) -> None:
-        for row in batch.keep(lambda row: row.finish is None):
+        for row in batch.keep(lambda row: not row.over):
             row.end()
 
     @staticmethod

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..engine.serve import Job
 from ..engine.words import CallFailed
-from .sampling import Sampler, log_probability
+from .sampling import NO_TOKEN, Sampler, log_probability
 from .text import Text
+from .trouble import failure_of
 
 JsonObject: TypeAlias = dict[str, Any]
+
+_NO_TOKEN = (
+    "The model gave numbers of which no token can be chosen (NaN or infinite). Its weights may be "
+    "broken, or the dtype too narrow for them: dtype=float32 may help."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +84,27 @@ class Row:
         """Tokens made so far."""
         return len(self.ids) - self._prompt_tokens
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is made of it."""
+        return self.finish is not None or self.failure is not None
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """What is raised inside is this row's failure, and nobody else's."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # other rows of the batch go on
+            self.failure = failure_of(error)
+
     def choose(self, logits: Any) -> Any:
         """The next token, as a tensor of no dimension."""
         return self._sampler.choose(self.ids, logits)
 
     def take(self, token: int, logits: Any) -> None:
         """Takes the token that was chosen. `finish` says afterwards whether it was the last."""
+        if token == NO_TOKEN:
+            raise CallFailed("defect", _NO_TOKEN)
         self.ids.append(token)
         self.job.progress += 1
         if self._top is not None:
@@ -96,7 +119,7 @@ class Row:
 
     def end(self, failure: CallFailed | None = None) -> None:
         """Wakes whoever waits for the answer."""
-        self.failure = failure
+        self.failure = failure or self.failure
         self.ended.set()
 
     def result(self, words: Any) -> JsonObject:

@@ -14,6 +14,13 @@ from transformers.generation import logits_process as rules
 
 JsonObject: TypeAlias = dict[str, Any]
 
+NO_TOKEN = -1
+"""What is chosen where the numbers are none."""
+
+_GREEDY_BELOW = 1e-5
+"""A temperature below it is greedy: logits divided by it are beyond float32. So does vLLM:
+https://github.com/vllm-project/vllm/blob/main/vllm/sampling_params.py (`_SAMPLING_EPS`)"""
+
 _DEFAULT_TOP_K = 50
 """What generate() takes where neither the caller nor the model says anything."""
 
@@ -35,7 +42,7 @@ class Sampler:
 
         self._device = device
         self._rules = [*_shaping(value, device)]
-        self._sampled = bool(wanted["do_sample"]) and value("temperature", 1.0) > 0
+        self._sampled = bool(wanted["do_sample"]) and value("temperature", 1.0) >= _GREEDY_BELOW
         if self._sampled:
             self._rules += _warping(value)
         self._generator: Any = None
@@ -43,7 +50,7 @@ class Sampler:
             self._generator = torch.Generator(device=device).manual_seed(wanted["seed"])
 
     def choose(self, ids: list[int], logits: Any) -> Any:
-        """The next token, as a tensor of no dimension.
+        """The next token, as a tensor of no dimension; `NO_TOKEN` where none can be chosen.
 
         Args:
             ids: The prompt and what was chosen so far.
@@ -55,10 +62,12 @@ class Sampler:
             scores = scores.clone()
             for rule in self._rules:
                 scores = rule(seen, scores)
+        # Asked on the device: CUDA does not survive a draw from numbers that are none.
+        fine = scores[0].amax(-1).isfinite()
         if not self._sampled:
-            return scores[0].argmax(-1)
-        likely = torch.softmax(scores[0], -1)
-        return torch.multinomial(likely, 1, generator=self._generator)[0]
+            return scores[0].argmax(-1).where(fine, NO_TOKEN)
+        likely = torch.softmax(scores[0].where(fine, 0), -1)
+        return torch.multinomial(likely, 1, generator=self._generator)[0].where(fine, NO_TOKEN)
 
 
 def _shaping(value: Any, device: Any) -> list[Any]:
