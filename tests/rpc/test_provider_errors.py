@@ -327,6 +327,26 @@ def test_no_address_names_its_variables(name, session):
     names_only_its_own(error, row)
 
 
+NO_ADDRESSES = (
+    *("localhost:8000", "ftp://host/v1", "http://", "//host/v1", "http://host:99999/v1"),
+    *("http://host/v1 ", "http://host/v1?api-version=1&key=k0-of-nobody", "http://host/v1#top"),
+)
+"""What dialects would put their paths behind, and ask for something else than was meant."""
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_address_that_is_none_names_where_it_is_said(name, session, tmp_path, upstream):
+    row, asked = of_api(name)
+    give(session, tmp_path, asked, upstream)
+    for url in NO_ADDRESSES:
+        error = error_of(lambda url=url: model_of(asked, url))
+        assert isinstance(error, InvalidRequest)
+        assert error.provider == row.name
+        assert "base_url=" in error.message
+        assert all(variable in error.message for variable in row.base_url_variables)
+        names_only_its_own(error, row)
+
+
 def test_an_address_with_a_name_in_it_names_the_variable(session):
     asked = UNKNOWN["cloudflare"]
     assert [name for name, row in ROWS.items() if "{" in (row.base_url or "")] == ["cloudflare"]

@@ -19,6 +19,7 @@ from ..core.ports import Connection, EngineListing, ModelListing, Provider, Row
 from .catalog import ROWS
 from .extensions.extensions import Extensions
 from .features import features_of
+from .http.base_url import check_base_url
 from .premises import Premises, Starting
 
 __all__ = ["DIALECTS", "Dialect", "Registry"]
@@ -135,6 +136,8 @@ class Registry:
             )
         if row.dialect not in DIALECTS:
             return  # an extension's own: nothing of it runs here
+        if row.network and connection.base_url is not None:
+            check_base_url(row, connection.base_url)
         check: Any = _load(DIALECTS[row.dialect].check)
         with self._naming(row):
             check(row, model, connection, self._opened(row.dialect))

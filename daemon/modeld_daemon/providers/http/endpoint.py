@@ -12,7 +12,7 @@ from modeld.errors import InvalidRequest
 
 from .credentials import credentials_in
 
-__all__ = ["Endpoint", "Origin", "Renew"]
+__all__ = ["Endpoint", "Origin", "Renew", "parse_url"]
 
 Renew: TypeAlias = Callable[[], Awaitable[Mapping[str, str] | None]]
 """Gives other headers in place of a proof that a server refuses; None where there are none."""
@@ -77,7 +77,7 @@ class Endpoint:
     ) -> Endpoint:
         """Prepares requests to a URL; of headers that come twice the last one counts."""
         try:
-            origin, target = _parse(url)
+            origin, target = parse_url(url)
             request_line = f"{method} {target} HTTP/1.1".encode("ascii")
         except (UnicodeError, ValueError) as error:
             raise InvalidRequest(f"{url!r} cannot be used as a URL: {error}") from None
@@ -105,7 +105,8 @@ class Endpoint:
         return b"%s\r\ncontent-length: %d\r\n\r\n" % (self.head, len(body))
 
 
-def _parse(url: str) -> tuple[Origin, str]:
+def parse_url(url: str) -> tuple[Origin, str]:
+    """Where a URL leads, and the target there. Raises `ValueError`, which says what is wrong."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError("it must be http://host or https://host")
