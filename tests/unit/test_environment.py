@@ -128,6 +128,42 @@ def test_another_working_folder_counts_at_once(folder, monkeypatch):
     assert environment.get("HF_TOKEN") is None
 
 
+PATHS = (
+    *("GOOGLE_APPLICATION_CREDENTIALS", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE"),
+    *("AZURE_CLIENT_CERTIFICATE_PATH", "CLOUDSDK_CONFIG", "SSL_CERT_FILE", "HF_HOME"),
+)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_relative_path_means_what_it_means_here(name, folder, monkeypatch):
+    monkeypatch.setenv(name, "keys/one")
+    monkeypatch.setenv("HOME", "/home/me")
+    mine, other = Environment(), Environment({name: "~/one"})
+    names = (name, "OPENAI_API_KEY")
+    assert mine.values(names)[name] == f"{folder}/keys/one"
+    assert mine.values(names) is mine.values(names)
+    assert other.values(names)[name] == "/home/me/one"
+    monkeypatch.chdir(folder.parent)
+    assert mine.values(names)[name] == f"{folder.parent}/keys/one"
+    monkeypatch.setenv(name, "/keys/one")
+    absolute = mine.values(names)
+    assert absolute[name] == "/keys/one"
+    monkeypatch.chdir(folder)
+    assert mine.values(names) is absolute
+
+
+def test_a_relative_path_of_a_dotenv_lies_beside_it(folder):
+    (folder.parent / ".env").write_text("GOOGLE_APPLICATION_CREDENTIALS=key.json\n")
+    names = ("GOOGLE_APPLICATION_CREDENTIALS",)
+    assert Environment({}).values(names)[names[0]] == f"{folder.parent}/key.json"
+
+
+def test_what_is_no_path_is_left_alone(folder):
+    names = ("OPENAI_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS")
+    given = dict.fromkeys(names, "~x") | {names[2]: ""}
+    assert Environment(given).values(names) == given
+
+
 def test_a_removed_working_folder_is_no_error(folder, monkeypatch):
     gone = folder / "gone"
     gone.mkdir()
@@ -146,9 +182,9 @@ def test_a_strangers_dotenv_in_a_folder_open_to_all_is_passed_over(folder, bits,
 
 
 def test_a_value_that_is_no_text_is_an_error_without_the_value(folder):
-    (folder / ".env").write_bytes(b"# \xe9t\xe9\nHF_TOKEN=canary\xff\nHF_HOME=fine\n")
+    (folder / ".env").write_bytes(b"# \xe9t\xe9\nHF_TOKEN=canary\xff\nHF_ENDPOINT=fine\n")
     environment = Environment({})
-    assert environment.values(["HF_HOME"]) == {"HF_HOME": "fine"}
+    assert environment.values(["HF_ENDPOINT"]) == {"HF_ENDPOINT": "fine"}
     with pytest.raises(InvalidRequest, match=r"HF_TOKEN is not valid UTF-8") as caught:
         environment.values(["HF_TOKEN"])
     assert caught.value.__suppress_context__
@@ -156,10 +192,10 @@ def test_a_value_that_is_no_text_is_an_error_without_the_value(folder):
 
 
 def test_windows_line_ends_are_no_part_of_a_value(folder):
-    (folder / ".env").write_bytes(b"HF_TOKEN='two\r\nlines'\r\nHF_HOME=x\r\n")
-    assert Environment({}).values(["HF_TOKEN", "HF_HOME"]) == {
+    (folder / ".env").write_bytes(b"HF_TOKEN='two\r\nlines'\r\nHF_ENDPOINT=x\r\n")
+    assert Environment({}).values(["HF_TOKEN", "HF_ENDPOINT"]) == {
         "HF_TOKEN": "two\nlines",
-        "HF_HOME": "x",
+        "HF_ENDPOINT": "x",
     }
 
 

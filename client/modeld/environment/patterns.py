@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_sendable"]
+__all__ = ["is_path", "is_sendable"]
 
 _ENDINGS = (
     "ACCOUNT_ID API_BASE API_KEY API_TOKEN API_VERSION AUTH_TOKEN BASE_URL ENDPOINT ENDPOINT_URL "
@@ -31,8 +31,17 @@ _SENDABLE = re.compile(
     )
 )
 _OWN = "MODELD_"
+_PATH = re.compile(
+    r"[A-Z0-9_]+_(FILE|PATH|BUNDLE)"
+    r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|HF_HOME|HF_HUB_CACHE"
+)
 
 
 def is_sendable(name: str) -> bool:
     """Whether a variable of this name belongs to providers, and may be sent when asked for."""
     return _SENDABLE.fullmatch(name) is not None and not name.startswith(_OWN)
+
+
+def is_path(name: str) -> bool:
+    """Whether a variable of this name holds the path of a file or folder."""
+    return _PATH.fullmatch(name) is not None

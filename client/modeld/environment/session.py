@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from ..errors import InvalidRequest
 from .dotenv import DotEnv
-from .patterns import is_sendable
+from .patterns import is_path, is_sendable
 
 __all__ = ["Environment"]
 
@@ -51,6 +51,8 @@ class _Values:
     raw: tuple[bytes | None, ...] = field(repr=False)
     dotenv: Mapping[str, str | None] = field(repr=False)
     values: Mapping[str, str | None] = field(repr=False)
+    folder: str | None = None
+    """The working folder, if a value depends on it."""
 
 
 class Environment:
@@ -87,11 +89,21 @@ class Environment:
             keys = tuple(os.fsencode(name) for name in names)
         else:
             keys = known.keys
-            if known.dotenv is dotenv and known.raw == tuple(map(self._raw.get, keys)):
+            if (
+                known.dotenv is dotenv
+                and known.folder in (None, self._found.folder)
+                and known.raw == tuple(map(self._raw.get, keys))
+            ):
                 return known.values
         raw = tuple(map(self._raw.get, keys))
         values = self._read_values(names, dotenv)
-        self._known[names] = _Values(keys, raw, dotenv, values)
+        # A path that is relative in the process is made absolute by the working folder.
+        relative = any(
+            is_path(name) and value and not value.startswith(b"/")
+            for name, value in zip(names, raw, strict=True)
+        )
+        folder = self._found.folder if relative else None
+        self._known[names] = _Values(keys, raw, dotenv, values, folder)
         return values
 
     def _read_values(
@@ -103,10 +115,14 @@ class Environment:
                 _check_sendable(name)
                 self._checked.add(name)
             value = self._environ.get(name)
+            folder = self._found.folder
             if value is None:
                 value = dotenv.get(name)
+                folder = os.path.dirname(self._found.path or "")
             if value:
                 _check_text(name, value)
+                if is_path(name):  # the daemon has another working folder
+                    value = os.path.join(folder or "", os.path.expanduser(value))
             values[name] = value
         return values
 
