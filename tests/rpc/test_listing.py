@@ -103,3 +103,35 @@ def test_models_are_shown_and_errors_told(server, monkeypatch):
     done = CliRunner().invoke(root, ["models", "plain"])
     assert done.exit_code != 0
     assert "no list of models" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("opnai", "There is no provider 'opnai'. Did you mean openai? Known: anthropic, "),
+        ("qqqq", "There is no provider 'qqqq'. Known: anthropic, "),
+        ("openai-api", "models of services are listed as openai-api/<service>"),
+        ("google/moon", "'moon' is no service of google"),
+    ],
+)
+def test_a_name_that_is_no_providers_is_said_as_it_was_given(server, name, words):
+    done = CliRunner().invoke(root, ["models", name])
+    assert done.exit_code != 0
+    assert words in done.stderr
+    assert f"{name}/models" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "model, words",
+    [
+        ("OpenAI/gpt-4o", "Did you mean openai? Known: "),
+        ("opnrouter/m", "Did you mean openrouter? Known: "),
+        ("anthropic/azure", "in the format of anthropic/azure/<model>"),
+        ("mistral/azure/", "in the format of mistral/azure/<model>"),
+        ("google/vertex", "in the format of google/vertex/<model>"),
+    ],
+)
+def test_a_model_that_is_not_all_there_is_told_what_it_should_be(server, model, words):
+    done = CliRunner().invoke(root, ["generate", "-m", model, "hi"])
+    assert done.exit_code != 0
+    assert words in done.stderr

@@ -173,7 +173,8 @@ def connect(row: Row, server: Server, tmp_path: Path, monkeypatch: pytest.Monkey
     for name in (*row.key_variables[:1], *row.base_url_variables[:1]):
         for mark, value in service.items():
             name = name.replace(mark, value)  # noqa: PLW2901
-        path = urlsplit(row.base_url or "").path.replace("{CLOUDFLARE_ACCOUNT_ID}", "acc")
+        usual = row.base_url or str(row.quirks.get("usual_url") or "")  # of servers that are started
+        path = urlsplit(usual).path.replace("{CLOUDFLARE_ACCOUNT_ID}", "acc")
         monkeypatch.setenv(name, server.url + path if "URL" in name or "ENDPOINT" in name else KEY)
     monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "acc")
     if "BEARER" in "".join(row.key_variables):
@@ -234,8 +235,9 @@ def test_whoever_may_not_see_profiles_sees_models(server, tmp_path, monkeypatch)
     ]
 
 
-def test_vertex_lists_googles_models(server, monkeypatch):
-    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+@pytest.mark.parametrize("named", ["google", "google/vertex"])
+def test_vertex_lists_googles_models(named, server, monkeypatch):
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true" if named == "google" else "")
     monkeypatch.setenv("VERTEX_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_VERTEX_BASE_URL", server.url)
     server.pages = {
@@ -243,4 +245,4 @@ def test_vertex_lists_googles_models(server, monkeypatch):
             "publisherModels": [{"name": "publishers/google/models/one", "versionId": "default"}]
         }
     }
-    assert [model.name for model in daemon.list_models("google", ask=True)] == ["google/vertex/one"]
+    assert [model.name for model in daemon.list_models(named, ask=True)] == ["google/vertex/one"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from modeld.errors import InvalidRequest, ModeldError
+from modeld.errors import InvalidRequest, ModeldError, ModelNotFound
 
-from .ports import ListsModels, ModelListing
-from .resolve import ModelSpec
+from .ports import ListsModels, ModelListing, Row
+from .resolve import ModelSpec, Resolver
 from .sessions import Session, Sessions
 
 __all__ = ["Listed", "list_hosted"]
@@ -32,9 +33,11 @@ async def list_hosted(
         provider: Name of the provider.
         environment: The caller's variables; those without a value are empty.
     """
-    spec = ModelSpec(f"{provider}/models")
-    await sessions.resolver.ready(spec)
-    row = sessions.resolver.row(spec)
+    row = await _row(sessions.resolver, provider)
+    services: Any = row.quirks.get("services") or {}
+    spec = ModelSpec(
+        f"{provider}/models", args=services.get(provider.removeprefix(f"{row.name}/"), {})
+    )
     if not row.network:
         return None
     session = Session(id="")
@@ -65,3 +68,20 @@ async def list_hosted(
             provider=row.name,
         )
     return Listed(sorted(models, key=lambda model: model.name))
+
+
+async def _row(resolver: Resolver, provider: str) -> Row:
+    """The provider's row. What is wrong with the name is said of it, since no model is named."""
+    spec = ModelSpec(f"{provider}/models")
+    try:
+        await resolver.ready(spec)
+        return resolver.row(spec)
+    except ModelNotFound:
+        raise ModelNotFound(
+            f"There is no provider {provider[:100]!r}. {resolver.known(provider)}"
+        ) from None
+    except InvalidRequest:
+        raise InvalidRequest(
+            f"{provider[:100]!r} is not all of a provider's name: models of services are listed as "
+            f"{provider.partition('/')[0][:100]}/<service>."
+        ) from None

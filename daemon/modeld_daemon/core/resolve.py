@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Protocol
 
 from modeld.errors import InvalidRequest, ModelNotFound, PrerequisiteError
@@ -120,16 +121,32 @@ class Resolver:
         if slash and rest:
             with suppress(ModelNotFound):
                 return self.source.row(f"{provider}/{service}"), rest
+        if not rest and self._is_row(whole := f"{provider}/{service}"):
+            raise InvalidRequest(
+                f"Model name '{spec.name[:200]}' should be in the format of {whole}/<model>."
+            )
         try:
             return service_row(self.source.row(provider), model)
         except NotLoaded:
             raise
         except ModelNotFound:
-            known = ", ".join(row.name for row in self.source.rows())
             raise ModelNotFound(
                 f"Model API {provider[:100]} of model '{spec.name[:200]}' not recognized. "
-                f"Known: {known}."
+                f"{self.known(provider)}"
             ) from None
+
+    def known(self, provider: str) -> str:
+        """Words about the providers that there are, for whoever named another one."""
+        names = [row.name for row in self.source.rows()]
+        near = get_close_matches(provider.lower(), names, n=1)
+        guess = f"Did you mean {near[0]}? " if near else ""
+        return f"{guess}Known: {', '.join(names)}."
+
+    def _is_row(self, name: str) -> bool:
+        try:
+            return self.source.row(name).name == name
+        except ModelNotFound:
+            return False
 
     async def ready(self, spec: ModelSpec) -> None:
         """Waits until the provider of the model is loaded, if there is something to load."""

@@ -86,6 +86,8 @@ ROWS: tuple[Row, ...] = (
             *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
         ),
         extra="google",
+        # The model args that say what the service's name in a model's name says.
+        quirks={"services": {"vertex": {"vertexai": True}}},
     ),
     Row(
         name="hf",

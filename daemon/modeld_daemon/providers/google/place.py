@@ -97,6 +97,10 @@ def split_service(model: str) -> tuple[bool, str]:
     name = model.removeprefix(_VERTEX)
     if not name or ".." in name or any(letter in name for letter in "?&#:"):
         raise InvalidRequest(f"'{model[:200]}' is no name of a model of Google.")
+    if not vertex and name == _VERTEX.rstrip("/"):
+        raise InvalidRequest(
+            "Model name 'google/vertex' should be in the format of google/vertex/<model>."
+        )
     if not vertex and "/" in name and not name.startswith(_FOLDERS):
         raise InvalidRequest(
             f"'{name.partition('/')[0][:100]}' is no service of google: use google/<model> or "
