@@ -141,6 +141,14 @@ class ProviderDescription:
     """Base URL in force here."""
     features: list[str] = field(default_factory=list)
     """What can be asked of it."""
+    credential_variables: list[str] = field(default_factory=list)
+    """Variables of credentials that do instead of a key, such as a cloud's."""
+    credential_variable: str | None = None
+    """The first of them that is set."""
+    credential_from: str | None = None
+    """Where it is set: "environment" or the path of a .env file."""
+    base_url_required: bool = False
+    """Whether there is no address until one is given."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON shape."""
@@ -266,6 +274,7 @@ def list_providers() -> list[ProviderDescription]:
 def _described(found: Any, environment: Environment) -> ProviderDescription:
     variable = _first(environment, found.key_variables)
     key_from = environment.origin(variable) if variable else None
+    credential = _first(environment, found.credential_variables)
     named = _first(environment, found.base_url_variables)
     base_url = (environment.get(named) if named else None) or found.configured_base_url
     return ProviderDescription(
@@ -281,6 +290,10 @@ def _described(found: Any, environment: Environment) -> ProviderDescription:
         key_from=key_from or ("config" if found.key_configured else None),
         base_url=redact(base_url or found.default_base_url),
         features=list(found.features),
+        credential_variables=list(found.credential_variables),
+        credential_variable=credential,
+        credential_from=environment.origin(credential) if credential else None,
+        base_url_required=found.base_url_required,
     )
 
 

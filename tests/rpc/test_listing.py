@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 from click.testing import CliRunner
 
 from modeld import daemon, errors
+from modeld.cli.catalog import providers
 from modeld.cli.root import root
 from modeld_daemon.providers.registry import Registry
 from tests.fakes.listing_server import KEY, ListingServer
@@ -95,6 +97,52 @@ def test_providers_say_where_the_key_is_from_and_never_show_it(server, tmp_path,
     table = CliRunner().invoke(root, ["providers"]).stdout
     assert "MISTRAL_API_KEY from" in table
     assert "missing: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN" in table
+
+
+CLOUDS = {
+    "bedrock": ("AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", ""),
+    "openai/azure": ("AZURE_CLIENT_SECRET", "AZUREAI_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"),
+    "anthropic/vertex": ("GOOGLE_APPLICATION_CREDENTIALS", "", ""),
+}
+
+
+@pytest.mark.parametrize("provider", CLOUDS)
+def test_credentials_of_clouds_are_found_where_they_are(server, provider, monkeypatch):
+    variable, key, address = CLOUDS[provider]
+
+    def shown(found: bool) -> str:
+        names = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", key, address, variable)
+        for name in filter(None, names):
+            monkeypatch.delenv(name, raising=False)
+        if found:
+            monkeypatch.setenv(variable, KEY)
+        table = CliRunner().invoke(root, ["providers"]).stdout
+        assert KEY not in table
+        return next(line for line in table.splitlines() if line.startswith(f"{provider} "))
+
+    assert f" {variable} from environment " in shown(found=True)
+    line = shown(found=False)
+    assert "not set: " in line
+    assert variable in line
+    assert key in line
+    assert "none needed" not in line
+    assert bool(address) == ("missing: " in line and address in line)
+
+
+def test_on_a_narrow_terminal_nothing_is_cut(server, monkeypatch):
+    """A table of six columns would be a word wide there."""
+    table = CliRunner().invoke(root, ["providers"]).stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    told = io.StringIO()
+    monkeypatch.setattr(told, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout", told)
+    providers.callback(as_json=False)
+    lines = told.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    whole = "".join(told.getvalue().split())  # a long URL is folded
+    words = [word for line in table.splitlines()[1:] for word in line.split()]
+    assert [word for word in words if word != "-" and word not in whole] == []
 
 
 def test_models_are_shown_and_errors_told(server, monkeypatch):

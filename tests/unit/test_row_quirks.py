@@ -89,9 +89,9 @@ def test_a_place_that_the_dialect_does_not_know_is_none(dialect):
 
 
 def test_a_dialect_without_quirks_says_so():
-    assert wrong_quirk("google", {}) is None
-    wrong = wrong_quirk("google", {"models": []})
-    assert wrong == "there is no quirk 'models'; the dialect google has none"
+    assert wrong_quirk("bedrock", {}) is None
+    wrong = wrong_quirk("bedrock", {"models": []})
+    assert wrong == "there is no quirk 'models'; the dialect bedrock has none"
     assert wrong_quirk("mistral", {"models": []}) == (
         "there is no quirk 'models' in the dialect mistral"
     )

@@ -10,7 +10,7 @@ from .. import daemon
 from ..errors import ModelNotFound
 from .command import Command, json_option, print_json
 from .quantities import size
-from .tables import print_table
+from .tables import fits_terminal, print_records, print_table
 
 MODELS_EXAMPLES = """\b
 Examples:
@@ -27,7 +27,8 @@ Examples:
 \b
 A provider reads its key from the first of its variables that is set, in the
 environment or in a .env file; one in the daemon's config.toml comes last. KEY
-shows where it was found, and never the key."""
+shows where it was found, and never the key. Credentials of clouds may do
+instead; those that lie in files of the user are looked for at the first call."""
 
 
 @click.command(cls=Command, epilog=MODELS_EXAMPLES)
@@ -85,13 +86,17 @@ def providers(as_json: bool) -> None:
             provider.name,
             "yes" if provider.installed else provider.install_hint or "no",
             _key(provider),
-            provider.base_url,
+            _address(provider),
             " ".join(provider.features) or "-",
             provider.description,
         )
         for provider in found
     ]
-    print_table(("PROVIDER", "INSTALLED", "KEY", "BASE URL", "FEATURES", "DESCRIPTION"), rows)
+    headings = ("PROVIDER", "INSTALLED", "KEY", "BASE URL", "FEATURES", "DESCRIPTION")
+    if fits_terminal(headings, rows):
+        print_table(headings, rows)
+    else:
+        print_records(headings, rows)
 
 
 def _key(provider: daemon.ProviderDescription) -> str:
@@ -99,7 +104,16 @@ def _key(provider: daemon.ProviderDescription) -> str:
         return f"{provider.key_variable} from {provider.key_from}"
     if provider.key_from is not None:
         return f"from {provider.key_from}"
-    names = " or ".join(provider.key_variables)
+    if provider.credential_variable is not None:
+        return f"{provider.credential_variable} from {provider.credential_from}"
+    names = " or ".join((*provider.key_variables, *provider.credential_variables))
     if not names:
         return "none needed"
     return f"missing: {names}" if provider.key_required else f"not set: {names}"
+
+
+def _address(provider: daemon.ProviderDescription) -> str:
+    names = " or ".join(provider.base_url_variables)
+    if provider.base_url or not names:
+        return provider.base_url
+    return f"missing: {names}" if provider.base_url_required else f"not set: {names}"

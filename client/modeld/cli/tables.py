@@ -33,8 +33,25 @@ def fits_terminal(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> boo
     """Whether a table can be printed without shortening or wrapping anything; a pipe has no width."""
     if not is_terminal(sys.stdout):
         return True
-    wanted = Console(width=_UNBOUNDED).measure(_drawn(headings, rows)).maximum
+    # Without a height too, rich takes a terminal that knows no colours to be 80 columns wide.
+    wanted = Console(width=_UNBOUNDED, height=1).measure(_drawn(headings, rows)).maximum
     return wanted <= Console().width
+
+
+def print_records(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows for a terminal on which a table of them would be unreadable: the first cell is the
+    title of the others, each of which has a line or more of its own. Empty cells are left out.
+    """
+    console = Console(highlight=False)
+    for title, *cells in rows:
+        console.print(Text(printable(title), "bold"))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, min_width=max(map(len, headings[1:])))
+        table.add_column(overflow="fold")
+        for heading, cell in zip(headings[1:], cells, strict=True):
+            if cell:
+                table.add_row(f"  {heading.lower()}", Text(printable(cell)))
+        console.print(table)
 
 
 class LiveTable:

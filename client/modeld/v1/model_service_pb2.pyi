@@ -113,7 +113,7 @@ class ListProvidersResponse(_message.Message):
     def __init__(self, providers: _Optional[_Iterable[_Union[ProviderDescription, _Mapping]]] = ...) -> None: ...
 
 class ProviderDescription(_message.Message):
-    __slots__ = ("name", "description", "installed", "install_hint", "key_variables", "base_url_variables", "default_base_url", "key_required", "key_configured", "configured_base_url", "features")
+    __slots__ = ("name", "description", "installed", "install_hint", "key_variables", "base_url_variables", "default_base_url", "key_required", "key_configured", "configured_base_url", "features", "credential_variables", "base_url_required")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     INSTALLED_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +125,8 @@ class ProviderDescription(_message.Message):
     KEY_CONFIGURED_FIELD_NUMBER: _ClassVar[int]
     CONFIGURED_BASE_URL_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    BASE_URL_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     installed: bool
@@ -136,4 +138,6 @@ class ProviderDescription(_message.Message):
     key_configured: bool
     configured_base_url: str
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., installed: bool = ..., install_hint: _Optional[str] = ..., key_variables: _Optional[_Iterable[str]] = ..., base_url_variables: _Optional[_Iterable[str]] = ..., default_base_url: _Optional[str] = ..., key_required: bool = ..., key_configured: bool = ..., configured_base_url: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    credential_variables: _containers.RepeatedScalarFieldContainer[str]
+    base_url_required: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., installed: bool = ..., install_hint: _Optional[str] = ..., key_variables: _Optional[_Iterable[str]] = ..., base_url_variables: _Optional[_Iterable[str]] = ..., default_base_url: _Optional[str] = ..., key_required: bool = ..., key_configured: bool = ..., configured_base_url: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., credential_variables: _Optional[_Iterable[str]] = ..., base_url_required: bool = ...) -> None: ...

@@ -31,6 +31,8 @@ class Row:
     key_variables: tuple[str, ...] = ()
     """Variables of the key, first one wins; empty when the provider has no key."""
     key_required: bool = True
+    credential_variables: tuple[str, ...] = ()
+    """Those of `other_variables` that show that there are credentials which do instead of a key."""
     base_url: str | None = None
     """Base URL when nothing else is said. `{NAME}` in it is the value of that variable, which
     must be one of `other_variables`.

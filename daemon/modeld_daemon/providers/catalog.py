@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..core.ports import Row
 from ..core.resolve import PROXY_VARIABLES
-from .aws.place import AWS_VARIABLES, BEARER_VARIABLE
-from .azure.entra import ENTRA_VARIABLES
+from .aws.place import AWS_CREDENTIALS, AWS_VARIABLES, BEARER_VARIABLE
+from .azure.entra import ENTRA_CREDENTIALS, ENTRA_VARIABLES
 from .compatible import COMPATIBLE
 
 __all__ = ["ROWS"]
@@ -28,6 +28,7 @@ ROWS: tuple[Row, ...] = (
         description="Anthropic's models on Azure, by Messages",
         key_variables=("AZUREAI_ANTHROPIC_API_KEY", "AZURE_ANTHROPIC_API_KEY"),
         key_required=False,  # without one, Microsoft Entra ID gives tokens
+        credential_variables=ENTRA_CREDENTIALS,
         base_url_variables=("AZUREAI_ANTHROPIC_BASE_URL", "AZURE_ANTHROPIC_BASE_URL"),
         other_variables=ENTRA_VARIABLES,
         packages=("anthropic",),
@@ -40,6 +41,7 @@ ROWS: tuple[Row, ...] = (
         description="Anthropic's models on Amazon Bedrock, by Messages",
         key_variables=(BEARER_VARIABLE,),
         key_required=False,  # without one, requests are signed by AWS credentials
+        credential_variables=AWS_CREDENTIALS,
         base_url_variables=("ANTHROPIC_BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
         other_variables=AWS_VARIABLES,
         extra="bedrock",
@@ -50,6 +52,7 @@ ROWS: tuple[Row, ...] = (
         dialect="anthropic",
         description="Anthropic's models on Vertex AI, by Messages",
         key_required=False,  # there are Google Cloud credentials instead
+        credential_variables=("GOOGLE_APPLICATION_CREDENTIALS",),
         base_url_variables=("ANTHROPIC_VERTEX_BASE_URL",),
         other_variables=(
             *("ANTHROPIC_VERTEX_REGION", "CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID"),
@@ -66,6 +69,7 @@ ROWS: tuple[Row, ...] = (
         description="models of Amazon Bedrock, by Converse",
         key_variables=(BEARER_VARIABLE,),
         key_required=False,  # without one, requests are signed by AWS credentials
+        credential_variables=AWS_CREDENTIALS,
         base_url_variables=("BEDROCK_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
         other_variables=AWS_VARIABLES,
         extra="bedrock",
@@ -76,6 +80,7 @@ ROWS: tuple[Row, ...] = (
         description="Google's Gemini API, and Vertex AI as google/vertex/<model>",
         key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY", "VERTEX_API_KEY"),
         key_required=False,  # Vertex has credentials instead; the dialect asks for one or the other
+        credential_variables=("GOOGLE_APPLICATION_CREDENTIALS",),
         base_url="https://generativelanguage.googleapis.com",
         base_url_variables=("GOOGLE_BASE_URL", "GOOGLE_GEMINI_BASE_URL"),
         other_variables=(
@@ -128,6 +133,7 @@ ROWS: tuple[Row, ...] = (
         description="Mistral's models on Azure, by Chat Completions",
         key_variables=("AZUREAI_MISTRAL_API_KEY", "AZURE_MISTRAL_API_KEY"),
         key_required=False,  # without one, Microsoft Entra ID gives tokens
+        credential_variables=ENTRA_CREDENTIALS,
         base_url_variables=("AZUREAI_MISTRAL_BASE_URL", "AZURE_MISTRAL_BASE_URL"),
         other_variables=ENTRA_VARIABLES,
         packages=("mistralai",),
@@ -166,6 +172,7 @@ ROWS: tuple[Row, ...] = (
         description="OpenAI's models on Azure, by deployment",
         key_variables=("AZUREAI_OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"),
         key_required=False,  # without one, Microsoft Entra ID gives tokens
+        credential_variables=ENTRA_CREDENTIALS,
         base_url_variables=(
             *("AZUREAI_OPENAI_BASE_URL", "AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"),
         ),
@@ -180,6 +187,7 @@ ROWS: tuple[Row, ...] = (
         description="models of Amazon Bedrock that speak OpenAI's APIs",
         key_variables=("BEDROCK_OPENAI_API_KEY", BEARER_VARIABLE),
         key_required=False,  # without one, requests are signed by AWS credentials
+        credential_variables=AWS_CREDENTIALS,
         base_url_variables=("BEDROCK_OPENAI_BASE_URL", "AWS_BEDROCK_BASE_URL"),
         other_variables=AWS_VARIABLES,
         packages=("openai",),
@@ -192,6 +200,7 @@ ROWS: tuple[Row, ...] = (
         description="models of Azure AI, by Chat Completions",
         key_variables=("AZURE_API_KEY", "AZUREAI_API_KEY"),
         key_required=False,  # without one, Microsoft Entra ID gives tokens
+        credential_variables=ENTRA_CREDENTIALS,
         base_url_variables=("AZURE_ENDPOINT_URL", "AZUREAI_ENDPOINT_URL", "AZUREAI_BASE_URL"),
         other_variables=("AZUREAI_API_VERSION", *ENTRA_VARIABLES),
         packages=("openai",),

@@ -45,6 +45,7 @@ _KNOWN: Mapping[str, Mapping[str, Any]] = {
     "openai_responses": {**_RESPONSES, **_ADDRESSES},
     "anthropic": {**_AZURE, "place": Literal["azure", "bedrock", "vertex"]},
     "mistral": {**_AZURE, "place": Literal["azure"]},
+    "google": {"services": Mapping[str, Mapping[str, Any]]},
 }
 """By dialect; the others have no quirks."""
 _BY_MODEL = (*("openai", "openai_chat", "openai_completions", "openai_responses", "openai_server"),)

@@ -130,6 +130,8 @@ class ModelServicer(ModelServiceServicer):
             key_configured=key_configured,
             configured_base_url=None if base_url is None else redact(base_url),
             features=self._catalog.features(row),
+            credential_variables=row.credential_variables,
+            base_url_required=row.base_url_required or bool(row.quirks.get("own_address")),
         )
 
 

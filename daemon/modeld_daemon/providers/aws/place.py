@@ -17,7 +17,10 @@ from ..http.endpoint import Endpoint
 if TYPE_CHECKING:
     from .credentials import Signer
 
-__all__ = ["AWS_VARIABLES", "BEARER_VARIABLE", "Place", "check_aws", "named_region", "region_of"]
+__all__ = [
+    "AWS_CREDENTIALS", "AWS_VARIABLES", "BEARER_VARIABLE", "Place", "check_aws", "named_region",
+    "region_of",
+]  # fmt: skip
 
 BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 AWS_VARIABLES = (
@@ -30,6 +33,8 @@ AWS_VARIABLES = (
     *("AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL_STS"),
 )
 """What the chain of credentials reads of a session."""
+AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+"""Those of them that show that there are credentials."""
 
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:([a-z0-9-]+):")

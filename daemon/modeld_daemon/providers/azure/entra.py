@@ -20,7 +20,7 @@ from ..http.dial import tls_context
 if TYPE_CHECKING:
     from .credentials import Tokens
 
-__all__ = ["ENTRA_VARIABLES", "Entra", "check_entra", "find_entra"]
+__all__ = ["ENTRA_CREDENTIALS", "ENTRA_VARIABLES", "Entra", "check_entra", "find_entra"]
 
 ENTRA_VARIABLES = (
     *("AZUREAI_AUDIENCE", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"),
@@ -29,6 +29,10 @@ ENTRA_VARIABLES = (
     *("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_POD_IDENTITY_AUTHORITY_HOST"),
 )
 """What the chain of credentials reads of a session."""
+ENTRA_CREDENTIALS = (
+    *("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"),
+)
+"""Those of them that show that there are credentials."""
 
 _SCOPE = "https://cognitiveservices.azure.com/.default"
 

@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ...core.ports import Row
@@ -25,7 +26,8 @@ log = logging.getLogger("modeld.extensions")
 DIALECT = "extension"
 """Dialect of the rows of classes and objects."""
 
-_TEXTS = ("key_variables", "base_url_variables", "other_variables", "packages")
+_VARIABLES = ("key_variables", "credential_variables", "base_url_variables", "other_variables")
+_TEXTS = (*_VARIABLES, "packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _checked(origin: Origin, row: Any) -> Row:
             raise origin.fault(
                 f"packages of its row names {package!r:.80}, not a top-level package"
             )
-    for name in (*row.key_variables, *row.base_url_variables, *row.other_variables):
+    for name in chain.from_iterable(getattr(row, field) for field in _VARIABLES):
         if not ACCEPTED.fullmatch(name):
             raise origin.fault(
                 f"its row names the variable {name!r:.80}, which no client sends; names end in "
