@@ -173,7 +173,8 @@ def connect(row: Row, server: Server, tmp_path: Path, monkeypatch: pytest.Monkey
     for name in (*row.key_variables[:1], *row.base_url_variables[:1]):
         for mark, value in service.items():
             name = name.replace(mark, value)  # noqa: PLW2901
-        usual = row.base_url or str(row.quirks.get("usual_url") or "")  # of servers that are started
+        # Of servers that modeld may start, what they usually have.
+        usual = row.base_url or str(row.quirks.get("usual_url") or "")
         path = urlsplit(usual).path.replace("{CLOUDFLARE_ACCOUNT_ID}", "acc")
         monkeypatch.setenv(name, server.url + path if "URL" in name or "ENDPOINT" in name else KEY)
     monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "acc")

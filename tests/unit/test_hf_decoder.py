@@ -244,7 +244,7 @@ def test_a_rule_that_leaves_nothing_fails_its_answer_only():
     plain, nothing = a_row(model, PROMPTS[0]), a_row(model, PROMPTS[1], do_sample=True)
 
     class Raises:
-        def __call__(self, ids: Any, scores: Any) -> Any:  # noqa: ARG002
+        def __call__(self, ids: Any, scores: Any) -> Any:
             if nothing.made > 3:
                 raise IndexError("no such word")
             return scores

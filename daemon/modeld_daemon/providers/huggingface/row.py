@@ -16,7 +16,7 @@ from .trouble import failure_of
 
 JsonObject: TypeAlias = dict[str, Any]
 
-_NO_TOKEN = (
+_UNCHOOSABLE = (
     "The model gave numbers of which no token can be chosen (NaN or infinite). Its weights may be "
     "broken, or the dtype too narrow for them: dtype=float32 may help."
 )
@@ -104,7 +104,7 @@ class Row:
     def take(self, token: int, logits: Any) -> None:
         """Takes the token that was chosen. `finish` says afterwards whether it was the last."""
         if token == NO_TOKEN:
-            raise CallFailed("defect", _NO_TOKEN)
+            raise CallFailed("defect", _UNCHOOSABLE)
         self.ids.append(token)
         self.job.progress += 1
         if self._top is not None:
