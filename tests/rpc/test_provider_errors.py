@@ -329,6 +329,7 @@ def test_no_address_names_its_variables(name, session):
 
 NO_ADDRESSES = (
     *("localhost:8000", "ftp://host/v1", "http://", "//host/v1", "http://host:99999/v1"),
+    *("me:k0-of-nobody@host", "ftp://me:k0-of-nobody@host"),
     *("http://host/v1 ", "http://host/v1?api-version=1&key=k0-of-nobody", "http://host/v1#top"),
 )
 """What dialects would put their paths behind, and ask for something else than was meant."""
