@@ -269,6 +269,21 @@ async def test_tools_are_told_and_calls_are_read(home: Home, speaker: str):
         await home.ask(speaker, a_call([answered]))
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ 1/0 }}",
+        "{{ range(10**7)|list }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{% bad %}",
+        "{{ x.y.z }}",
+    ],
+)
+async def test_a_template_that_fails_is_the_callers_matter(home: Home, noise: str, template: str):
+    with pytest.raises(InvalidRequest, match="template does not take this conversation"):
+        await home.ask(noise, a_call("hello", max_tokens=3), chat_template=template)
+
+
 async def test_thoughts_are_told_apart(home: Home, speaker: str):
     heard = Heard()
     output = await home.ask(speaker, a_call("2+3?"), heard, enable_thinking=True)

@@ -60,7 +60,7 @@ class Prompts:
                 tokenize=False,
                 **body["variables"],
             )
-        except (TemplateError, TypeError, ValueError) as error:
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
             raise refused(
                 f"The model's chat template does not take this conversation: {error}",
                 "invalid_request",
