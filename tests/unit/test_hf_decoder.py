@@ -6,6 +6,7 @@ What transformers' own `generate` says is right.
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from typing import Any
 
@@ -84,6 +85,23 @@ def together(decoder: Decoder, rows: list[Row]) -> list[list[int]]:
     return [row.ids for row in rows]
 
 
+def held(forward: Forward, opened: threading.Event) -> Any:
+    """The model, which does nothing until it is let: so that all rows are there in time."""
+
+    def wait(*args: Any) -> Any:
+        opened.wait()
+        return forward(*args)
+
+    wait.new_cache, wait.joinable = forward.new_cache, forward.joinable
+    return wait
+
+
+def let(opened: threading.Event, decoder: Decoder, waiting: int) -> None:
+    while len(decoder._waiting) < waiting:
+        time.sleep(0.001)
+    opened.set()
+
+
 def generated(model: Any, prompt: list[int], most: int, **config: Any) -> list[int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -98,10 +116,12 @@ PROMPTS = [[(7 * i + j) % 250 for j in range(length)] for i, length in enumerate
 def test_answers_made_together_are_those_of_generate(name):
     kind, more = ARCHITECTURES[name]
     model = chaotic(kind, WORDS, **more)
-    decoder = Decoder(Forward(model))
+    opened = threading.Event()
+    decoder = Decoder(held(Forward(model), opened))
     # Answers of several lengths: rows leave while others stay, and padding goes with them.
     lengths = [60, 8, 45, 30, 52]
     rows = [a_row(model, prompt, most) for prompt, most in zip(PROMPTS, lengths, strict=True)]
+    threading.Thread(target=let, args=[opened, decoder, len(rows) - 1], daemon=True).start()
     got = together(decoder, rows)
     wanted = [generated(model, p, most) for p, most in zip(PROMPTS, lengths, strict=True)]
     assert got == wanted
@@ -212,11 +232,13 @@ def test_what_no_token_can_be_chosen_of_is_that_answers_failure_only():
         return logits
 
     breaking.new_cache, breaking.joinable = forward.new_cache, True
-    decoder = Decoder(breaking)
+    opened = threading.Event()
+    decoder = Decoder(held(breaking, opened))
     for value in (float("nan"), float("inf"), float("-inf")):
         for wanted in ({}, {"do_sample": True, "seed": 3}):
-            broken.clear()
-            host, row = a_row(model, PROMPTS[0], 400), a_row(model, PROMPTS[1], 400, **wanted)
+            broken[:] = [value]
+            opened.clear()
+            host, row = a_row(model, PROMPTS[0], 60), a_row(model, PROMPTS[1], 60, **wanted)
             failures: list[CallFailed] = []
 
             def failed(row: Row = row, failures: list[CallFailed] = failures) -> None:
@@ -224,17 +246,16 @@ def test_what_no_token_can_be_chosen_of_is_that_answers_failure_only():
                     decoder.decode(row)
                 failures.append(caught.value)
 
-            calls = [
-                threading.Thread(target=decoder.decode, args=[host]),
-                threading.Thread(target=failed),
-            ]
-            for call in calls:
-                call.start()
-                (host if call is calls[0] else row).job.heard.wait()
-            broken.append(value)
-            for call in calls:
-                call.join()
-            assert host.ids == generated(model, PROMPTS[0], 400)
+            first = threading.Thread(target=decoder.decode, args=[host])
+            second = threading.Thread(target=failed)
+            first.start()
+            while decoder._reading is None:
+                time.sleep(0.001)
+            second.start()
+            let(opened, decoder, 1)
+            first.join()
+            second.join()
+            assert host.ids == generated(model, PROMPTS[0], 60)
             assert (failures[0].kind, "dtype=float32" in failures[0].message) == ("defect", True)
 
 
