@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import pytest
 
@@ -43,6 +45,18 @@ def used() -> tuple[dict[str, int], dict[str, int]]:
     """Calls by model and by role."""
     found = sessions.get_session("dev")
     return tuple({n: u.calls for n, u in d.items()} for d in (found.model_usage, found.role_usage))
+
+
+def test_simultaneous_changes_are_all_made(house):
+    sessions.create_session("dev")
+
+    def bind(number: int) -> None:
+        new = {f"role{number}": [ModelConfig("free/own")]}
+        sessions.change_session("dev", lambda old: SessionSettings(roles={**old.roles, **new}))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(bind, range(24)))
+    assert len(sessions.get_session("dev").settings.roles) == 24
 
 
 def test_a_session_is_made_changed_and_deleted(house):

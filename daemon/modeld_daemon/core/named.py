@@ -7,6 +7,7 @@ pays for an addition: a daemon that is killed takes what was used since then wit
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -252,13 +253,21 @@ class NamedSessions:
             sessions[name] = named
         return named.seen()
 
-    async def update(self, name: str, settings: SessionSettings) -> NamedSession:
-        """Replaces the settings of a session; they are kept when this returns."""
+    async def update(
+        self, name: str, settings: SessionSettings, since: float | None = None
+    ) -> NamedSession | None:
+        """Replaces the settings of a session; they are kept when this returns.
+
+        None: it was changed after `since`, and stays as it is.
+        """
         await self.ready()
         _check(settings)
         async with self._changing:
             named = self.find(name)
-            changed = self._now()
+            if since is not None and named.changed != since:
+                return None
+            # Later than the last change, also by a clock that was set back.
+            changed = max(self._now(), math.nextafter(named.changed, math.inf))
             await self._store.put(replace(named.seen(), settings=settings, changed=changed))
             named.settings, named.changed = settings, changed
         return named.seen()
