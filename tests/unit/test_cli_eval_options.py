@@ -349,6 +349,8 @@ def test_the_file_of_a_run_excludes_other_files(folder):
         (("--no-score",), "score", False),
         (("--limit", "3-7"), "limit", (2, 7)),
         (("--sample-id", "a,b"), "sample_id", ["a", "b"]),
+        (("--sample-shuffle", "7"), "sample_shuffle", 7),
+        (("--sample-shuffle=no",), "sample_shuffle", None),
     ],
 )
 def test_a_form_of_an_option(said, words, field, value):
@@ -369,6 +371,9 @@ def test_prices_come_from_a_file(said, folder, monkeypatch):
 def test_a_bare_flag_leaves_the_tasks_alone(said):
     assert said("--fail-on-error", "arc.py")[0] == ["arc.py"]
     assert said("--retry-on-error", "arc.py")[0] == ["arc.py"]
+    tasks, _, options = said("--sample-shuffle", "arc.py")
+    assert tasks == ["arc.py"]
+    assert isinstance(options.sample_shuffle, int)
 
 
 @pytest.mark.parametrize(

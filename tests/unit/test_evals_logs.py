@@ -241,6 +241,13 @@ print(json.dumps([head.status, log.eval.model, sorted(log.eval.model_roles), len
 """
 
 
+def test_a_log_without_samples_is_read(folder):
+    log = only(eval(sums(), model=scripted()))
+    log.samples = []
+    write_eval_log(log, folder / "empty.json")
+    assert read_eval_log(folder / "empty.json").samples == []
+
+
 def test_the_reference_reads_it(folder):
     pytest.importorskip("inspect_ai", reason="inspect_ai is not here")
     log = only(eval(sums(epochs=2), model=scripted(last(remainder)), model_roles={"g": scripted()}))

@@ -106,6 +106,8 @@ def read_eval_log_samples(log_file: str | Path | EvalLogInfo) -> Iterator[EvalSa
         for line in file:
             if line.startswith("]"):
                 return
+            if not line.strip():  # the only line of a log without samples
+                continue
             yield EvalSample.from_dict(json.loads(line.rstrip().rstrip(",")))
 
 
