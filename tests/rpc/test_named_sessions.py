@@ -91,6 +91,12 @@ def test_a_name_that_is_taken_or_none_is_refused(house):
         SessionSettings(model=ModelConfig("free/x", args={"deep": [{"client_secret": "x"}]})),
         SessionSettings(model=ModelConfig("free/x", args={"aws_secret_access_key": "x"})),
         SessionSettings(model=ModelConfig("free/x", base_url="https://me:secret@host/v1")),
+        SessionSettings(model=ModelConfig("free/x", base_url="https://host/v1?api_key=sk-secret")),
+        SessionSettings(model=ModelConfig("free/x", args={"proxy": "http://me:secret@host"})),
+        SessionSettings(model=ModelConfig("free/x", args={"all": ["sk-secret-1234567890abcdef"]})),
+        SessionSettings(
+            config=GenerateConfig(extra_headers={"X-Via": "Bearer sk-secret-1234567890abcdef"})
+        ),
         SessionSettings(config=GenerateConfig(extra_headers={"Authorization": "Bearer secret"})),
         SessionSettings(roles={"r": [ModelConfig("free/x", args={"token": "secret"})]}),
     ],
