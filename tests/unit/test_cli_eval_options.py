@@ -409,4 +409,4 @@ def test_a_config_file_that_is_no_mapping_is_refused(folder):
     (folder / "broken.json").write_text("{broken")
     for option in ("--model-config", "--task-config", "--generate-config", "--run-config"):
         assert "The file list.yaml does not hold a mapping" in refused(option, "list.yaml")
-        assert "The value is not valid YAML" in refused(option, "broken.json")
+        assert "broken.json is neither JSON nor YAML (line 1)" in refused(option, "broken.json")
