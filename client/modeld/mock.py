@@ -66,7 +66,7 @@ class ScriptedModel:
     def _answer(self, asked: GenerateInput) -> Answer:
         if self._function is not None:
             config = self._config.merge(asked.config)
-            return self._function(asked.input, asked.tools, asked.tool_choice or "auto", config)
+            return self._function(asked.input, *_offered(asked), config)
         assert self._outputs is not None  # a script is a function or it has outputs
         with self._lock:
             output = next(self._outputs, None)
@@ -92,3 +92,13 @@ class ScriptedModel:
             events.append(types.StreamTextEvent(output.completion, seq=1))
         events.append(types.StreamFinishedEvent(output, seq=len(events) + 1))
         return events
+
+
+def _offered(asked: GenerateInput) -> tuple[list[ToolInfo], ToolChoice]:
+    """The tools that a model would see: of a forced one only that, with "none" none."""
+    tools, choice = asked.tools, asked.tool_choice or "auto"
+    if isinstance(choice, types.ToolFunction):
+        tools = [tool for tool in tools if tool.name == choice.name]
+    if not tools or choice == "none":
+        return [], "none"
+    return tools, choice

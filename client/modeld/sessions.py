@@ -11,6 +11,7 @@ such session, `InvalidRequest` when a name or a setting is wrong or holds a cred
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .types import GenerateConfig, NamedSession, SessionSettings
 
 __all__ = [
+    "change_session",
     "create_session",
     "delete_session",
     "get_session",
@@ -57,8 +59,21 @@ def list_sessions() -> list[NamedSession]:
 
 def update_session(name: str, settings: SessionSettings) -> NamedSession:
     """Replaces what a session says; what was used stays. The next `get_model` follows it."""
-    changed: NamedSession = _rpc().update_session(name, settings)
+    changed: NamedSession = _rpc().update_session(name, settings)  # in any case, so never None
     return changed
+
+
+def change_session(name: str, change: Callable[[SessionSettings], SessionSettings]) -> NamedSession:
+    """Changes what a session says to what the function makes of it. No other change gets lost: when
+    one comes in between, the function is called again with its outcome.
+    """
+    while True:
+        old = get_session(name)
+        changed: NamedSession | None = _rpc().update_session(
+            name, change(old.settings), old.changed
+        )
+        if changed is not None:
+            return changed
 
 
 def delete_session(name: str) -> None:

@@ -112,7 +112,15 @@ def read_file(name: str) -> JsonValue:
     path = Path(name).expanduser()
     if not path.is_file():
         raise ValueError(f"The config file {name} does not exist.")
-    return _json_or_yaml(path.read_text(encoding="utf-8"))
+    try:
+        return _json_or_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"The file {name} is not text in UTF-8.") from None
+    except ValueError as error:
+        cause = error.__context__
+        mark = cause.problem_mark if isinstance(cause, yaml.MarkedYAMLError) else None
+        place = "" if mark is None else f" (line {mark.line + 1})"
+        raise ValueError(f"The file {name} is neither JSON nor YAML{place}.") from None
 
 
 def _json_or_yaml(text: str) -> JsonValue:

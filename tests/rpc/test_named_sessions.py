@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import pytest
 
@@ -45,6 +47,18 @@ def used() -> tuple[dict[str, int], dict[str, int]]:
     return tuple({n: u.calls for n, u in d.items()} for d in (found.model_usage, found.role_usage))
 
 
+def test_simultaneous_changes_are_all_made(house):
+    sessions.create_session("dev")
+
+    def bind(number: int) -> None:
+        new = {f"role{number}": [ModelConfig("free/own")]}
+        sessions.change_session("dev", lambda old: SessionSettings(roles={**old.roles, **new}))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(bind, range(24)))
+    assert len(sessions.get_session("dev").settings.roles) == 24
+
+
 def test_a_session_is_made_changed_and_deleted(house):
     made = sessions.create_session("dev", DEV)
     assert (made.name, made.settings, made.model_usage) == ("dev", DEV, {})
@@ -77,6 +91,12 @@ def test_a_name_that_is_taken_or_none_is_refused(house):
         SessionSettings(model=ModelConfig("free/x", args={"deep": [{"client_secret": "x"}]})),
         SessionSettings(model=ModelConfig("free/x", args={"aws_secret_access_key": "x"})),
         SessionSettings(model=ModelConfig("free/x", base_url="https://me:secret@host/v1")),
+        SessionSettings(model=ModelConfig("free/x", base_url="https://host/v1?api_key=sk-secret")),
+        SessionSettings(model=ModelConfig("free/x", args={"proxy": "http://me:secret@host"})),
+        SessionSettings(model=ModelConfig("free/x", args={"all": ["sk-secret-1234567890abcdef"]})),
+        SessionSettings(
+            config=GenerateConfig(extra_headers={"X-Via": "Bearer sk-secret-1234567890abcdef"})
+        ),
         SessionSettings(config=GenerateConfig(extra_headers={"Authorization": "Bearer secret"})),
         SessionSettings(roles={"r": [ModelConfig("free/x", args={"token": "secret"})]}),
     ],

@@ -349,6 +349,8 @@ def test_the_file_of_a_run_excludes_other_files(folder):
         (("--no-score",), "score", False),
         (("--limit", "3-7"), "limit", (2, 7)),
         (("--sample-id", "a,b"), "sample_id", ["a", "b"]),
+        (("--sample-shuffle", "7"), "sample_shuffle", 7),
+        (("--sample-shuffle=no",), "sample_shuffle", None),
     ],
 )
 def test_a_form_of_an_option(said, words, field, value):
@@ -369,6 +371,9 @@ def test_prices_come_from_a_file(said, folder, monkeypatch):
 def test_a_bare_flag_leaves_the_tasks_alone(said):
     assert said("--fail-on-error", "arc.py")[0] == ["arc.py"]
     assert said("--retry-on-error", "arc.py")[0] == ["arc.py"]
+    tasks, _, options = said("--sample-shuffle", "arc.py")
+    assert tasks == ["arc.py"]
+    assert isinstance(options.sample_shuffle, int)
 
 
 @pytest.mark.parametrize(
@@ -404,4 +409,4 @@ def test_a_config_file_that_is_no_mapping_is_refused(folder):
     (folder / "broken.json").write_text("{broken")
     for option in ("--model-config", "--task-config", "--generate-config", "--run-config"):
         assert "The file list.yaml does not hold a mapping" in refused(option, "list.yaml")
-        assert "The value is not valid YAML" in refused(option, "broken.json")
+        assert "broken.json is neither JSON nor YAML (line 1)" in refused(option, "broken.json")

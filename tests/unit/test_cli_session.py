@@ -29,7 +29,8 @@ def known(monkeypatch) -> dict[str, NamedSession]:
         return known[name]
 
     monkeypatch.setattr(sessions, "create_session", put)
-    monkeypatch.setattr(sessions, "update_session", put)
+    change = lambda name, change: put(name, change(get(name).settings))  # noqa: E731
+    monkeypatch.setattr(sessions, "change_session", change)
     monkeypatch.setattr(sessions, "get_session", get)
     monkeypatch.setattr(sessions, "list_sessions", lambda: list(known.values()))
     monkeypatch.setattr(sessions, "delete_session", lambda name: known.pop(get(name).name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from modeld import (
 )
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.evals import log_writer
 from modeld.evals.plan import logged_args
 from modeld.log import (
     EvalLog,
@@ -239,6 +241,28 @@ print(json.dumps([head.status, log.eval.model, sorted(log.eval.model_roles), len
     log.samples[0].messages[-1].text, log.stats.model_usage["mockllm/model"].total_tokens,
     log.reductions[0].reducer]))
 """
+
+
+def test_a_full_disk_loses_nothing(folder, monkeypatch):
+    write = log_writer.write_lines
+
+    def full(path, header, samples):
+        if header["status"] != "started":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, header, samples)
+
+    monkeypatch.setattr(log_writer, "write_lines", full)
+    with pytest.raises(PrerequisiteError, match=r"No space left on device.*modeld eval-retry"):
+        eval(sums(), model=scripted(last(remainder)))
+    (path,) = (folder / "logs").glob("*.json")
+    assert len(read_eval_log(path).samples) == len(sums().dataset)
+
+
+def test_a_log_without_samples_is_read(folder):
+    log = only(eval(sums(), model=scripted()))
+    log.samples = []
+    write_eval_log(log, folder / "empty.json")
+    assert read_eval_log(folder / "empty.json").samples == []
 
 
 def test_the_reference_reads_it(folder):

@@ -352,8 +352,72 @@ def test_some_samples_may_be_chosen():
     assert ids(limit=2) == [1, 2]
     assert ids(limit=(3, 5)) == [4, 5]
     assert ids(sample_id=["7", 9]) == [7, 9]
+    assert ids(sample_id=["?0", "3*"]) == [3, 10]
     with pytest.raises(InvalidRequest, match="id 'a' is there twice"):
         eval(Task([Sample("q", id="a"), Sample("r", id="a")]), model=scripted("0"))
+
+
+@pytest.mark.parametrize(
+    "how, samples, said",
+    [
+        ({"sample_id": "x*"}, 10, r"has the id x\*. Its ids are 1, 2, 3, 4, 5, 6, 7, 8 …"),
+        ({"limit": (10, 12)}, 10, "no samples from 11 to 12: the dataset has 10"),
+        ({}, 0, "The dataset is empty"),
+    ],
+)
+def test_a_choice_of_no_samples_is_told(how, samples, said):
+    with pytest.raises(PrerequisiteError, match=said):
+        eval(Task(questions(samples)), model=scripted("0"), **how)
+
+
+def test_samples_may_be_in_another_order():
+    asked: list[str] = []
+
+    def answer(input, *_):
+        asked.append(input[-1].text)
+        return "0"
+
+    task = Task(questions(10))
+
+    def order(**how):
+        asked.clear()
+        log = only(eval(task, model=scripted(answer), max_samples=1, **how))
+        return list(asked), log.eval.config.sample_shuffle
+
+    plain = [f"q{i}" for i in range(10)]
+    expected = list(plain)
+    random.Random(3).shuffle(expected)
+    assert order() == (plain, None)
+    assert order(sample_shuffle=3) == (expected, 3)
+    assert order(sample_shuffle=3, limit=4) == (expected[:4], 3)
+    made, seed = order(sample_shuffle=True)
+    assert order(sample_shuffle=seed) == (made, seed)
+    assert sorted(made) == plain
+    assert only(eval(task, model=scripted(), sample_shuffle=3)).samples[0].input == expected[0]
+
+
+def test_tools_whose_results_have_no_place_do_not_run():
+    ran = []
+
+    @tool
+    def look():
+        async def execute() -> str:
+            """Looks."""
+            ran.append(1)
+            return "seen"
+
+        return execute
+
+    call = lambda *_: ModelOutput.for_tool_call("mockllm/model", "look", {})  # noqa: E731
+    task = Task([Sample("q")], solver=[use_tools(look()), generate()])
+    (sample,) = only(eval(task, model=scripted(call), message_limit=4)).samples
+    assert [message.role for message in sample.messages] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert (sample.limit.type, len(ran)) == ("message", 1)
 
 
 @pytest.mark.parametrize(

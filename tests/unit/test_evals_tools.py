@@ -8,7 +8,14 @@ from typing import Literal
 
 import pytest
 
-from modeld import ChatMessageAssistant, ModelOutput, ToolCall, ToolInfo, get_model
+from modeld import (
+    ChatMessageAssistant,
+    ModelOutput,
+    ToolCall,
+    ToolFunction,
+    ToolInfo,
+    get_model,
+)
 from modeld.errors import InvalidRequest
 from modeld.functions import execute_tools, read_docstring
 from modeld.tool import ToolDef, ToolError, tool
@@ -185,6 +192,28 @@ def test_generate_loop_runs_tools_until_none_is_asked_for(backend):
     messages, output = run(loop) if backend == "trio" else run(loop())
     assert output.completion == "10 11 12"
     assert [m.role for m in messages] == ["assistant", "tool"] * 3 + ["assistant"]
+
+
+@pytest.mark.parametrize(
+    "choice, offered",
+    [
+        (None, (["add", "look"], "auto")),
+        ("any", (["add", "look"], "any")),
+        ("none", ([], "none")),
+        (ToolFunction("look"), (["look"], ToolFunction("look"))),
+        (ToolFunction("other"), ([], "none")),
+    ],
+)
+def test_a_script_is_offered_the_tools_that_a_model_would_be(choice, offered):
+    seen = []
+
+    def script(input, tools, tool_choice, config):
+        seen.append(([tool.name for tool in tools], tool_choice))
+        return ModelOutput.from_content("mockllm/m", "x")
+
+    tools = [ToolInfo("add", "Adds."), ToolInfo("look", "Looks.")]
+    get_model("mockllm/m", custom_outputs=script).generate_sync("x", tools, choice)
+    assert seen == [offered]
 
 
 def test_tools_of_the_wrong_kind_are_refused_at_once():

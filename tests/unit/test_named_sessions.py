@@ -91,6 +91,17 @@ async def test_sums_are_the_same_in_one_flush_or_many(store):
     assert found.role_usage["r"].usage.total_cost == 10.0
 
 
+async def test_of_two_changes_of_the_same_state_only_one_is_made(store):
+    named = NamedSessions(store, now=lambda: 5.0)
+    was = (await named.create("dev", SETTINGS)).changed
+    first = await named.update("dev", SessionSettings(), since=was)
+    assert first.changed > was  # by a clock that stands still
+    assert await named.update("dev", SETTINGS, since=was) is None
+    assert (await named.get("dev")).settings == SessionSettings()
+    assert (await named.update("dev", SETTINGS)).settings == SETTINGS
+    await closed(store)
+
+
 async def test_a_deleted_session_leaves_nothing(store):
     named = NamedSessions(store)
     await named.create("dev", SETTINGS)

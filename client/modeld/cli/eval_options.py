@@ -96,7 +96,13 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     _option("--solver-config", metavar="FILE", help="JSON or YAML file of -S; -S wins over it."),
     _option("--limit", metavar="N or A-B", help="The first N samples, or those from A to B."),
-    _option("--sample-id", metavar="A,B", help="Only samples with these ids."),
+    _option("--sample-id", metavar="A,B", help="Only samples with these ids; * and ? are allowed."),
+    _option(
+        "--sample-shuffle",
+        bare="true",
+        metavar="SEED",
+        help="Change the order of samples, before --limit; with a number it is the same each time.",
+    ),
     _option("--epochs", type=_WHOLE, help="How often each sample is repeated."),
     _option(
         "--epochs-reducer",

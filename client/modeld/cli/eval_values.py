@@ -71,6 +71,7 @@ def read_run(given: Given, choice: ModelChoice) -> Run:
         "solver": _solver(given),
         "limit": _limit(given["limit"]),
         "sample_id": comma_list(given["sample_id"] or "") or None,
+        "sample_shuffle": _shuffle(given["sample_shuffle"]),
         "epochs": _epochs(given["epochs"], given["epochs_reducer"]),
         "fail_on_error": _fail_on_error(given["fail_on_error"], given["no_fail_on_error"]),
         "retry_on_error": _retries(given["retry_on_error"]),
@@ -138,6 +139,19 @@ def _limit(text: str | None) -> int | tuple[int, int] | None:
     if not first.isdecimal() or (dash and not last.isdecimal()):
         raise ValueError(f"--limit is a number or A-B, such as 100 or 10-20 (got {text!r}).")
     return (int(first) - 1, int(last)) if dash else int(first)
+
+
+def _shuffle(text: str | None) -> bool | int | None:
+    if text is None:
+        return None
+    word = text.strip().lower()
+    if word in ("true", "yes"):
+        return True
+    if word in ("false", "no"):
+        return None
+    if not word.isdecimal():
+        raise ValueError(f"--sample-shuffle is a number, or nothing at all (got {text!r}).")
+    return int(word)
 
 
 def _epochs(count: int | None, reducer: str | None) -> Epochs | None:

@@ -94,12 +94,14 @@ def change(
     as_json: bool,
 ) -> None:
     """Change what a session says. What is not named stays as it is."""
-    old = sessions.get_session(name).settings
-    kept = _without(old, removed, unset)
-    new = _changed(kept, choice, roles, config)
-    if new == old:
-        raise click.UsageError("Nothing would change: name what the session is to say.")
-    changed = sessions.update_session(name, new)
+
+    def other(old: SessionSettings) -> SessionSettings:
+        new = _changed(_without(old, removed, unset), choice, roles, config)
+        if new == old:
+            raise click.UsageError("Nothing would change: name what the session is to say.")
+        return new
+
+    changed = sessions.change_session(name, other)
     if as_json:
         print_json(changed.to_dict())
     else:

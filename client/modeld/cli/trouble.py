@@ -32,7 +32,7 @@ _HINTS: tuple[tuple[type[ModeldError], str], ...] = (
     (AuthenticationError, "'modeld doctor' shows which keys were found, and where."),
     (GenerateTimeout, "Give it longer with --timeout SECONDS."),
     (ProviderUnavailable, "Check the network and --base-url; 'modeld doctor' may tell more."),
-    (InvalidRequest, "'modeld generate --help' shows all options, 'modeld models' the names."),
+    (InvalidRequest, "'{command} --help' shows what may be said, 'modeld models' the names."),
     (Cancelled, ""),
 )
 
@@ -88,7 +88,10 @@ def _hint(error: Exception) -> str:
         return own
     if isinstance(error, PrerequisiteError) and error.provider is None:
         return ""  # it is a task or a file that is missing something
-    return next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
+    context = click.get_current_context(silent=True)
+    command = "modeld" if context is None else context.command_path
+    hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
+    return hint.format(command=command)
 
 
 def _error_dict(error: Exception) -> dict[str, object]:

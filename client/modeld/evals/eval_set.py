@@ -281,6 +281,7 @@ def _options_of(log: EvalLog) -> dict[str, Any]:
         "metadata": spec.metadata,
         "limit": tuple(limit) if isinstance(limit, list) else limit,
         "sample_id": config.sample_id,
+        "sample_shuffle": config.sample_shuffle,
         "epochs": epochs,
         "fail_on_error": config.fail_on_error,
         "retry_on_error": config.retry_on_error,

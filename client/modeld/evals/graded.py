@@ -183,10 +183,10 @@ def _media(state: TaskState) -> list[Content]:
 
 
 def _history(state: TaskState) -> str:
-    """The conversation up to the last answer, which the template shows by itself."""
+    """The conversation through the last answer."""
     messages = [m for m in state.messages if not isinstance(m, ChatMessageSystem)]
     answers = [i for i, m in enumerate(messages) if isinstance(m, ChatMessageAssistant)]
-    messages = messages[: answers[-1]] if answers else messages
+    messages = messages[: answers[-1] + 1] if answers else messages
     lines = [messages[0].text] if messages else []
     for message in messages[1:]:
         if isinstance(message, ChatMessageAssistant):

@@ -45,6 +45,7 @@ class EvalConfig(Value):
     limit: int | list[int] | None = None
     """The first so many samples, or those from one number up to before another."""
     sample_id: str | int | list[str | int] | None = None
+    sample_shuffle: bool | int | None = None
     epochs: int | None = None
     epochs_reducer: list[str] | None = None
     fail_on_error: bool | float | None = None

@@ -106,6 +106,8 @@ def read_eval_log_samples(log_file: str | Path | EvalLogInfo) -> Iterator[EvalSa
         for line in file:
             if line.startswith("]"):
                 return
+            if not line.strip():  # the only line of a log without samples
+                continue
             yield EvalSample.from_dict(json.loads(line.rstrip().rstrip(",")))
 
 
@@ -134,17 +136,23 @@ def write_lines(path: Path, header: JsonObject, samples: Iterable[str] | None) -
     """Writes a log of a header and samples that are JSON text already."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write("{\n")
-        file.write(",\n".join(f"{json.dumps(key)}: {dumps(item)}" for key, item in header.items()))
-        if samples is not None:
-            file.write(f",\n{_SAMPLES}\n")
-            for number, line in enumerate(samples):
-                file.write(f",\n{line}" if number else line)
-            file.write("\n]")
-        file.write("\n}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write("{\n")
+            file.write(
+                ",\n".join(f"{json.dumps(key)}: {dumps(item)}" for key, item in header.items())
+            )
+            if samples is not None:
+                file.write(f",\n{_SAMPLES}\n")
+                for number, line in enumerate(samples):
+                    file.write(f",\n{line}" if number else line)
+                file.write("\n]")
+            file.write("\n}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     fresh.replace(path)
 
 

@@ -5,10 +5,12 @@ What stays in memory of a finished sample is where its line begins, and its scor
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..errors import PrerequisiteError
 from .log import EvalLog, EvalSample
 from .log_file import dumps, part_path, read_eval_log_samples, write_lines
 
@@ -38,9 +40,21 @@ class LogWriter:
         self._file.flush()
 
     def finish(self) -> EvalLog:
-        """Writes the whole log; its samples are read when they are asked for."""
-        write_lines(self._path, self._log.header(), self._lines())
-        self._file.close()
+        """Writes the whole log; its samples are read when they are asked for.
+
+        Raises:
+            PrerequisiteError: The disk takes no more; what is finished stays beside the log.
+        """
+        try:
+            write_lines(self._path, self._log.header(), self._lines())
+            self._file.close()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # of what is still in its buffer
+                self._file.close()
+            raise PrerequisiteError(
+                f"The log {self._path} cannot be written: {error.strerror}. What is finished is kept "
+                f"in {self._part}. Make room, and go on: modeld eval-retry {self._path}"
+            ) from error
         self._part.unlink(missing_ok=True)
         path = self._path
         self._log.read_later(lambda: list(read_eval_log_samples(path)))

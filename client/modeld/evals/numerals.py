@@ -20,7 +20,7 @@ def plain_number_text(text: str) -> str:
 
 
 def read_number(text: str, trim: bool = True) -> float | None:
-    """The finite number that the text is: with sign, decimals, exponent, 2², ½, 1¾."""
+    """The finite number that the text is: with sign, decimals, exponent, 2², ½, 1¾, Ⅻ."""
     text = text.strip(_AROUND) if trim else text
     for read in (float, _typographic):
         try:
@@ -39,6 +39,8 @@ def normal_number(text: str, trim: bool = True) -> str:
 
 
 def _typographic(text: str) -> float:
+    if len(text) == 1:
+        return unicodedata.numeric(text)
     found = re.fullmatch(
         r"([+\u2212-]?)(\d*(?:\.\d+)?)([\u00bc-\u00be\u2150-\u215e]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)", text
     )

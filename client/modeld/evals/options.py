@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from random import randrange
 from typing import Any
 
 from ..environment import Environment
@@ -39,6 +40,9 @@ class EvalOptions:
     log_dir: str | None = None
     limit: int | tuple[int, int] | None = None
     sample_id: str | int | Sequence[str | int] | None = None
+    """Only samples with these ids; * and ? stand for letters of them."""
+    sample_shuffle: bool | int | None = None
+    """Change the order of samples, before `limit`; a number is the seed, True a new one."""
     epochs: int | Epochs | None = None
     fail_on_error: bool | float | None = None
     retry_on_error: int | None = None
@@ -62,6 +66,10 @@ class EvalOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidRequest(f"{name} must be more than 0 (got {value!r})")
+        if isinstance(self.limit, tuple) and not 0 <= self.limit[0] < self.limit[1]:
+            raise InvalidRequest(f"limit must go from a sample to a later one (got {self.limit})")
+        if self.sample_shuffle is True:  # a number, so that a retry finds the same order
+            self.sample_shuffle = randrange(1 << 31)  # noqa: S311 - no secret
         if isinstance(self.epochs, int):
             self.epochs = Epochs(self.epochs)
 

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import InvalidRequest
 from ..handle import Model
 from ..types import JsonObject, ModelConfig, new_id
 from ..types.jsonable import jsonable
-from .dataset import Dataset
 from .log import (
     EvalConfig,
     EvalDataset,
@@ -29,21 +27,6 @@ from .scorer import Scorer, metrics_of
 
 _NOBODY = Registered("metric", "")
 _SECRET = re.compile(r"(?i)(api[-_]?key|token|secret|password|credential|^aws_)")
-
-
-def sample_ids(dataset: Dataset) -> list[int | str]:
-    """The ids of all samples; those without one have the next number from 1.
-
-    Raises:
-        InvalidRequest: Two samples have the same id.
-    """
-    ids = [index if sample.id is None else sample.id for index, sample in enumerate(dataset, 1)]
-    seen: set[str] = set()
-    for id in ids:
-        if str(id) in seen:
-            raise InvalidRequest(f"the sample id {id!r} is there twice in the dataset")
-        seen.add(str(id))
-    return ids
 
 
 def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> EvalLog:
@@ -100,6 +83,7 @@ def _config(resolved: Resolved, options: EvalOptions) -> EvalConfig:
     wanted = options.sample_id
     return EvalConfig(
         limit=list(options.limit) if isinstance(options.limit, tuple) else options.limit,
+        sample_shuffle=options.sample_shuffle,
         sample_id=wanted if isinstance(wanted, (str, int)) or wanted is None else list(wanted),
         epochs=epochs.epochs,
         epochs_reducer=None if epochs.reducer is None else [log_name(r) for r in epochs.reducer],

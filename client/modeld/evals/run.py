@@ -128,8 +128,11 @@ async def run_tasks(runs: Sequence[TaskRun], folder: Path, at_once: int) -> list
         async with places:
             return await run.run(folder)
 
-    async with asyncio.TaskGroup() as group:
-        pending = [group.create_task(one(run)) for run in runs]
+    try:
+        async with asyncio.TaskGroup() as group:
+            pending = [group.create_task(one(run)) for run in runs]
+    except BaseExceptionGroup as failed:  # what is wrong with a task is in its log: it is the log
+        raise failed.exceptions[0] from None
     return [task.result() for task in pending]
 
 

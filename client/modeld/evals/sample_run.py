@@ -174,12 +174,21 @@ class SampleRun:
             state.messages.append(state.output.message)
             if _is_over(state) or tool_calls == "none":
                 return state
+            self._check_room(state)
             answers = await execute_tools(state.messages, state.tools, most)
             state.messages.extend(answers)
             if not answers or _is_over(state) or tool_calls == "single":
                 return state
             if isinstance(choice, ToolFunction):
                 choice = "auto"  # or the same tool would be forced for ever
+
+    @staticmethod
+    def _check_room(state: TaskState) -> None:
+        """Tools whose results have no place in the conversation any more do not run."""
+        further = len(state.output.message.tool_calls or [])
+        most = state.message_limit
+        if most is not None and further and len(state.messages) + further > most:
+            raise LimitExceeded("message", most)
 
     async def _score(self, state: TaskState, record: EvalSample) -> None:
         transcript = watcher.get()

@@ -14,13 +14,14 @@ from ..types import new_id
 from .log import EvalLog, EvalSample
 from .log_writer import LogWriter
 from .options import EvalOptions
-from .plan import eval_log, sample_ids
+from .plan import eval_log
 from .progress import Board, TaskProgress
 from .resolve import Resolved, bound
 from .results import Scores, eval_results
 from .sample import Sample
 from .sample_run import Limits, SampleRun, eval_error, now
 from .score import SampleScore
+from .selection import selected
 from .transcript import Usage
 
 _AT_ONCE = 200
@@ -60,8 +61,7 @@ class TaskRun:
         self._options = options
         self._board = board
         self._finished = finished or {}
-        ids = sample_ids(resolved.task.dataset)
-        self._samples = list(_selected(list(zip(ids, resolved.task.dataset, strict=True)), options))
+        self._samples = selected(resolved.task.dataset, options)
         self.log = eval_log(resolved, options, [id for id, _ in self._samples])
         self.log.eval.run_id = run_id
         self.log.eval.task_id = task_id or new_id()
@@ -217,19 +217,6 @@ def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     if isinstance(first, BaseExceptionGroup):
         return _cause(first)
     return first.__cause__ if isinstance(first, TooManyErrors) and first.__cause__ else first
-
-
-def _selected(
-    samples: list[tuple[int | str, Sample]], options: EvalOptions
-) -> list[tuple[int | str, Sample]]:
-    if options.sample_id is not None:
-        wanted = options.sample_id
-        many = [wanted] if isinstance(wanted, (str, int)) else wanted
-        names = {str(one) for one in many}
-        samples = [pair for pair in samples if str(pair[0]) in names]
-    if isinstance(options.limit, int):
-        return samples[: options.limit]
-    return samples if options.limit is None else samples[options.limit[0] : options.limit[1]]
 
 
 def _free_path(log: EvalLog, folder: Path) -> Path:

@@ -69,8 +69,7 @@ def _match(
         target = plain_number_text(target)
         if read_number(target) is not None:
             return _match_number(plain_number_text(text), normal_number(target), location, answer)
-    else:
-        text, target = strip_punctuation(text), strip_punctuation(target)
+    text, target = strip_punctuation(text), strip_punctuation(target)
     if location == "begin":
         return answer, text.startswith(target)
     if location == "end":
@@ -201,12 +200,12 @@ def _normal(text: str, stop_words: list[str] | None = None) -> str:
 
 def _normal_word(word: str) -> str:
     word = word.casefold()
-    for form in (word, strip_punctuation(word)):
+    bare = "".join(letter for letter in word if letter not in string.punctuation)
+    for form in (word, strip_punctuation(word), bare):  # the last one is 1,000
         number = _finite(form)
         if number is not None:
             return str(number)
-    word = "".join(letter for letter in word if letter not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", word).split())
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
 
 
 def _finite(text: str) -> float | None:

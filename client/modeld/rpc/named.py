@@ -69,13 +69,15 @@ def list_sessions() -> list[NamedSession]:
     return [named_session_from_proto(session) for session in answer.sessions]
 
 
-def update_session(name: str, settings: SessionSettings) -> NamedSession:
-    """Replaces the settings of a session."""
+def update_session(
+    name: str, settings: SessionSettings, since: float | None = None
+) -> NamedSession | None:
+    """Replaces the settings of a session; None when somebody has changed it after `since`."""
     request = pb.UpdateSessionRequest(
-        name=_name(name), settings=session_settings_to_proto(settings)
+        name=_name(name), settings=session_settings_to_proto(settings), since=since
     )
     answer: pb.UpdateSessionResponse = _ask(lambda stub, how: stub.UpdateSession(request, **how))
-    return named_session_from_proto(answer.session)
+    return None if answer.outdated else named_session_from_proto(answer.session)
 
 
 def delete_session(name: str) -> None:

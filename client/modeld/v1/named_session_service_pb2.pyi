@@ -107,18 +107,22 @@ class ListSessionsResponse(_message.Message):
     def __init__(self, sessions: _Optional[_Iterable[_Union[NamedSession, _Mapping]]] = ...) -> None: ...
 
 class UpdateSessionRequest(_message.Message):
-    __slots__ = ("name", "settings")
+    __slots__ = ("name", "settings", "since")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
     name: str
     settings: SessionSettings
-    def __init__(self, name: _Optional[str] = ..., settings: _Optional[_Union[SessionSettings, _Mapping]] = ...) -> None: ...
+    since: float
+    def __init__(self, name: _Optional[str] = ..., settings: _Optional[_Union[SessionSettings, _Mapping]] = ..., since: _Optional[float] = ...) -> None: ...
 
 class UpdateSessionResponse(_message.Message):
-    __slots__ = ("session",)
+    __slots__ = ("session", "outdated")
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    OUTDATED_FIELD_NUMBER: _ClassVar[int]
     session: NamedSession
-    def __init__(self, session: _Optional[_Union[NamedSession, _Mapping]] = ...) -> None: ...
+    outdated: bool
+    def __init__(self, session: _Optional[_Union[NamedSession, _Mapping]] = ..., outdated: bool = ...) -> None: ...
 
 class DeleteSessionRequest(_message.Message):
     __slots__ = ("name",)

@@ -7,6 +7,7 @@ pays for an addition: a daemon that is killed takes what was used since then wit
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from typing import Protocol
 
 import anyio
 
-from modeld.errors import InvalidRequest, PrerequisiteError, SessionNotFound
+from modeld.errors import InvalidRequest, PrerequisiteError, SessionNotFound, redact
 from modeld.types import (
     GenerateConfig,
     JsonValue,
@@ -252,13 +253,21 @@ class NamedSessions:
             sessions[name] = named
         return named.seen()
 
-    async def update(self, name: str, settings: SessionSettings) -> NamedSession:
-        """Replaces the settings of a session; they are kept when this returns."""
+    async def update(
+        self, name: str, settings: SessionSettings, since: float | None = None
+    ) -> NamedSession | None:
+        """Replaces the settings of a session; they are kept when this returns.
+
+        None: it was changed after `since`, and stays as it is.
+        """
         await self.ready()
         _check(settings)
         async with self._changing:
             named = self.find(name)
-            changed = self._now()
+            if since is not None and named.changed != since:
+                return None
+            # Later than the last change, also by a clock that was set back.
+            changed = max(self._now(), math.nextafter(named.changed, math.inf))
             await self._store.put(replace(named.seen(), settings=settings, changed=changed))
             named.settings, named.changed = settings, changed
         return named.seen()
@@ -310,19 +319,19 @@ def _check(settings: SessionSettings) -> None:
         _no_secret(config.extra_body or {})
     for model in models:
         _no_secret(model.args)
-        if "@" in (model.base_url or "").partition("://")[2].partition("/")[0]:
-            raise InvalidRequest("a base URL in a session must not hold a user and password")
+        _no_secret({"base_url": model.base_url})
 
 
 def _no_secret(value: JsonValue) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
-            if SECRET.search(str(name)):
+            looks_like_one = isinstance(item, str) and redact(item) != item
+            if SECRET.search(str(name)) or looks_like_one:
                 raise InvalidRequest(
-                    f"'{str(name)[:100]}' is a credential, which a session never holds: set the "
+                    f"'{str(name)[:100]}' {'holds' if looks_like_one else 'is'} a credential, which a session never holds: set the "
                     "provider's variable where the session is joined"
                 )
             _no_secret(item)
     elif isinstance(value, list):
         for item in value:
-            _no_secret(item)
+            _no_secret(item if isinstance(item, (dict, list)) else {"a value of a list": item})

@@ -57,7 +57,11 @@ class NamedSessionServicer(NamedSessionServiceServicer):
         self, request: pb.UpdateSessionRequest, context: Context
     ) -> pb.UpdateSessionResponse:
         """Replaces the settings of a session."""
-        changed = await self._named.update(request.name, _settings(request.settings))
+        since = request.since if request.HasField("since") else None
+        changed = await self._named.update(request.name, _settings(request.settings), since)
+        if changed is None:
+            stays = (await self._named.get(request.name)).seen()
+            return pb.UpdateSessionResponse(session=named_session_to_proto(stays), outdated=True)
         return pb.UpdateSessionResponse(session=named_session_to_proto(changed))
 
     async def DeleteSession(  # noqa: N802
