@@ -45,8 +45,11 @@ test: $(VENV)/.dev ## Run all tests, the long ones in their short form
 	@status=0; \
 	$(BIN)/pytest -n $(JOBS) --ignore=tests/process --junit-xml=$(BUILD)/junit/shared.xml \
 		|| status=$$?; \
-	$(BIN)/pytest tests/process --junit-xml=$(BUILD)/junit/process.xml || status=$$?; \
-	$(BIN)/python tests/closing_line.py $(addprefix $(BUILD)/junit/,shared.xml process.xml); \
+	$(BIN)/pytest tests/process -n $(JOBS) -m beside --junit-xml=$(BUILD)/junit/beside.xml \
+		|| status=$$?; \
+	$(BIN)/pytest tests/process -m 'not beside' --junit-xml=$(BUILD)/junit/process.xml \
+		|| status=$$?; \
+	$(BIN)/python tests/closing_line.py $(addprefix $(BUILD)/junit/,shared.xml beside.xml process.xml); \
 	exit $$status
 
 soak: $(VENV)/.dev ## Run the long tests with their full numbers

@@ -16,7 +16,7 @@ from modeld.log import EvalLog, list_eval_logs, read_eval_log
 
 MODELD = [sys.executable, "-m", "modeld"]
 
-pytestmark = [pytest.mark.usefixtures("modeld_home"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.usefixtures("modeld_home"), pytest.mark.timeout(60), pytest.mark.beside]
 
 HEAD = """
 from pathlib import Path

@@ -43,7 +43,7 @@ def wait_until(true, seconds: float = 5.0) -> bool:
     return False
 
 
-pytestmark = [pytest.mark.usefixtures("modeld_home"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.usefixtures("modeld_home"), pytest.mark.timeout(60), pytest.mark.beside]
 
 
 def test_a_daemon_is_started_seen_and_stopped(modeld_home):

@@ -18,6 +18,8 @@ from tests.fakes.exact_server import Seen, serving
 from tests.fakes.programs import Program, daemon_pid
 from tests.fakes.tls import Certificate, make_certificate
 
+pytestmark = pytest.mark.beside
+
 ASKING = """
 import sys
 from modeld import get_model

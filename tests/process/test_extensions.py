@@ -12,6 +12,8 @@ import pytest
 from tests.fakes.programs import program
 from tests.fakes.upstream import UpstreamThread, fingerprint
 
+pytestmark = pytest.mark.beside
+
 EXAMPLE = Path(__file__).parents[1] / "fakes" / "acme_modeld"
 ASKING = """
 import json, os

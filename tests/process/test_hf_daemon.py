@@ -18,7 +18,7 @@ pytest.importorskip("transformers", reason="pip install 'modeld[hf]'")
 
 from tests.fakes.tiny_models import endless
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.beside]
 
 
 def engines(home: Path) -> list[dict]:

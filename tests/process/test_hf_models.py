@@ -48,7 +48,7 @@ transformers = pytest.importorskip("transformers", reason="pip install 'modeld[h
 
 from tests.fakes.tiny_models import chaotic, endless, save, scripted, tokenizer  # noqa: E402
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180), pytest.mark.beside]
 
 ADD = ToolInfo(
     "add",

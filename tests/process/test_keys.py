@@ -14,6 +14,8 @@ from tests.fakes.key_board import KeyBoard
 from tests.fakes.programs import Program, daemon_pid
 from tests.fakes.upstream import UpstreamThread, fingerprint
 
+pytestmark = pytest.mark.beside
+
 CANARY = "canary0KEY0of0no0known0shape0123456789"
 ASKING = """
 import os, sys

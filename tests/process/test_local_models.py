@@ -35,7 +35,7 @@ from modeld_daemon.providers.llama_cpp.models import LocalModels, LocalSettings
 from modeld_daemon.providers.llama_cpp.options import ModelArgs
 from modeld_daemon.providers.llama_cpp.weights import EMBEDDED, installed_weights
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60), pytest.mark.beside]
 
 # One thread, so that no machine is too fast for the tests that cancel.
 SMALL = {"n_ctx": 256, "n_parallel": 2, "n_threads": 1}

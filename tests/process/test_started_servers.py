@@ -17,7 +17,7 @@ import pytest
 from tests.fakes.programs import Program, daemon_pid, kill_daemon, program, status, until
 from tests.fakes.startable import install
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.beside]
 
 ASK = """
     import json, sys

@@ -30,7 +30,7 @@ from .checks import (
 )
 from .page import covers, meant
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.beside]
 
 
 def run(code: str, **names: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from modeld.types import GenerateConfig
 from .checks import FLASH, GEMINI, MINI, MOCK, SONNET, calls_by_role, check_answered
 from .page import commands, covers
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.beside]
 
 
 @covers("""

@@ -7,6 +7,8 @@ import pytest
 from . import test_code, test_commands
 from .page import CODE, covered, left_over, page
 
+pytestmark = pytest.mark.beside
+
 
 def test_every_block_and_command_is_covered():
     text = page()

@@ -27,7 +27,7 @@ from tests.fakes.recorded_by_model import said
 from .checks import LOCAL, MINI
 from .page import page
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.beside]
 
 # Each provider of the page's table, with a model of the recordings; below, how it is reached.
 PROVIDERS = {
