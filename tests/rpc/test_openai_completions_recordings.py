@@ -20,7 +20,7 @@ from tests.fakes.recorded_rows import row_of
 
 API = "openai.completions"
 CASES = {
-    f"{case['id']}@{index}": exchange
+    f"{case['id']}@{index}": {**case, "exchanges": [exchange]}
     for case in recorded_cases(API)
     for index, exchange in enumerate(case["exchanges"])
 }
@@ -52,19 +52,18 @@ async def play(url: str, body: dict[str, Any], sink: Deltas | None) -> ModelOutp
     )
     args = {"streaming": sink is not None, **({"user": body["user"]} if "user" in body else {})}
     row = row_of("openai-api-completions/openai")
-    provider = build(row, Connection(f"{url}/v1", "test-key", args))
+    connection = Connection(f"{url}/v1", "test-key", args)
+    route = Route(row.name, body["model"], Account(row.name, url, "f"))
     try:
-        route = Route(row.name, body["model"], Account(row.name, url, "f"))
-        return await kept(provider.generate(call, route, sink))
+        return await kept(lambda: build(row, connection), call, route, sink)
     except ModeldError as error:
         return error
-    finally:
-        await provider.aclose()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_recorded_exchange_is_sent_and_read_as_recorded(name, replay):
-    body, response = CASES[name]["request"]["body"], CASES[name]["response"]
+def test_a_recorded_case_is_sent_and_read_as_recorded(name, replay):
+    (exchange,) = CASES[name]["exchanges"]
+    body, response = exchange["request"]["body"], exchange["response"]
     sink = Deltas() if body.get("stream") else None
     found = asyncio.run(play(replay.base_url(name), body, sink))
     sent = dict(replay.requests[-1]["body"])
