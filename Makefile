@@ -41,16 +41,8 @@ run: $(VENV)/.run ## Install what is missing and stream the embedded model's ans
 	@$(BIN)/modeld generate -m $(MODEL) --temperature 0 --max-tokens 64 "Say hello"
 
 test: $(VENV)/.dev ## Run all tests, the long ones in their short form
-	@rm -rf $(BUILD)/junit && mkdir -p $(BUILD)/junit
-	@status=0; \
-	$(BIN)/pytest -n $(JOBS) --ignore=tests/process --junit-xml=$(BUILD)/junit/shared.xml \
-		|| status=$$?; \
-	$(BIN)/pytest tests/process -n $(JOBS) -m beside --junit-xml=$(BUILD)/junit/beside.xml \
-		|| status=$$?; \
-	$(BIN)/pytest tests/process -m 'not beside' --junit-xml=$(BUILD)/junit/process.xml \
-		|| status=$$?; \
-	$(BIN)/python tests/closing_line.py $(addprefix $(BUILD)/junit/,shared.xml beside.xml process.xml); \
-	exit $$status
+	@$(BIN)/python -m tests.suite '-n $(JOBS) --ignore=tests/process' \
+		'tests/process -n $(JOBS) -m beside' 'tests/process -m "not beside"'
 
 soak: $(VENV)/.dev ## Run the long tests with their full numbers
 	MODELD_SOAK=1 $(BIN)/pytest -m soak
@@ -160,4 +152,4 @@ matrix-lowest matrix-highest: $(VENV)/.made
 	@$(uv) pip install -q --python $(BUILD)/$@ $(MATRIX_TOOLS)
 	@$(BUILD)/$@/bin/python -c 'import grpc, google.protobuf as p; \
 		print("grpcio", grpc.__version__, "protobuf", p.__version__)'
-	@$(BUILD)/$@/bin/python -m pytest -q -n $(JOBS) $(MATRIX_TESTS)
+	@$(BUILD)/$@/bin/python -m tests.suite '-q -n $(JOBS) $(MATRIX_TESTS)'

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +14,7 @@ from modeld.errors import ModeldError
 from modeld_daemon.providers.http.client import HttpClient
 from modeld_daemon.providers.http.endpoint import Endpoint
 
+T = TypeVar("T")
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 Answer = Callable[["Seen"], Awaitable[None]]
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -87,6 +88,19 @@ async def serving(answer: Answer, host: str = "127.0.0.1", **tls: Any) -> AsyncI
             if server.gone >= server.connections:
                 break
             await asyncio.sleep(0.001)
+
+
+async def all_ended(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """What all calls give, once all have ended; then the first failure is raised.
+
+    A call that still waits for a server of this loop in a thread must not be left behind: nobody
+    answers it any more, and the loop waits for its thread.
+    """
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return [end for end in ends if not isinstance(end, BaseException)]
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai.choice import check as check_openai
 from modeld_daemon.providers.openai_chat.adapter import build as build_chat
 from tests.fakes.entra import Authority, authority, gives, headers_of, http
-from tests.fakes.exact_server import Seen, serving
+from tests.fakes.exact_server import Seen, all_ended, serving
 from tests.fakes.tls import Certificate, make_certificate
 
 pytest.importorskip("azure.identity", reason="the extra azure is not installed")
@@ -127,7 +127,7 @@ def play(
             provider = made(name, f"http://127.0.0.1:{server.port}", env)
             try:
                 asked = (ask(provider, name, model) for _ in range(calls))
-                found: ModelOutput | ModeldError = (await asyncio.gather(*asked))[0]
+                found: ModelOutput | ModeldError = (await all_ended(asked))[0]
             except ModeldError as error:
                 found = error
             finally:

@@ -13,7 +13,7 @@ from modeld_daemon.core.call import Account, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.google.adapter import build
 from tests.fakes.exact_google import OK, asked, asking, http, scene
-from tests.fakes.exact_server import Seen, serving
+from tests.fakes.exact_server import Seen, all_ended, serving
 from tests.fakes.recorded_google import ROW
 
 pytest.importorskip("google.auth", reason="the extra google is not installed")
@@ -62,8 +62,9 @@ def play_vertex(tmp_path: Path, key: str, refused: int = 0, token_status: int = 
             env = {"GOOGLE_APPLICATION_CREDENTIALS": str(file)}
             provider = build(ROW, Connection(url, None, {"location": "us-east5"}, env))
             route = Route("google", "vertex/gemini-x", Account("google", url, "f"))
+            calls = (provider.generate(asked(), route, None) for _ in range(2))
             try:
-                await asyncio.gather(*(provider.generate(asked(), route, None) for _ in range(2)))
+                await all_ended(calls)
             finally:
                 await provider.aclose()
             return server.requests

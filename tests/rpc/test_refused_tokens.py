@@ -20,7 +20,7 @@ from modeld_daemon.providers.openai.adapter import build as build_openai
 from modeld_daemon.providers.openai_chat.adapter import build as build_chat
 from tests.fakes.deltas import Deltas
 from tests.fakes.entra import Authority, Form, authority, gives, headers_of, http
-from tests.fakes.exact_server import Seen, Server, serving
+from tests.fakes.exact_server import Seen, Server, all_ended, serving
 from tests.fakes.recorded_rows import row_of
 from tests.fakes.tls import Certificate, make_certificate
 
@@ -100,7 +100,7 @@ def play(
             provider = BUILD[name](row_of(name), connection)
             try:
                 asked = (ask(provider, name) for _ in range(calls))
-                return (await asyncio.gather(*asked))[0], server, there
+                return (await all_ended(asked))[0], server, there
             except ModeldError as error:
                 return error, server, there
             finally:
