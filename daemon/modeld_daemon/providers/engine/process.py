@@ -28,6 +28,7 @@ log = logging.getLogger("modeld.engine")
 
 OnEvent = Callable[[JsonObject], None]
 OnReply = Callable[[Reply], None]
+OnLine = Callable[[str], None]
 
 # All that an engine may know of the user's environment: where programs, libraries, devices and
 # caches are. Never keys.
@@ -37,6 +38,9 @@ _KEPT = (
 )
 _KEPT_STARTS = ("CUDA_", "HIP_", "ROCR_", "NVIDIA_", "GGML_", "DYLD_")
 _NONE: Mapping[str, str] = {}
+
+_MOST_READS = 32
+_LONGEST_LINE = 2_000
 
 
 @dataclass(slots=True)
@@ -53,10 +57,15 @@ class EngineProcess:
         program: Module that is run; its `serve` answers us.
         limits: How long things may take.
         environment: Variables that it has beside those that every engine has.
+        on_line: Told each line of its error stream, when it comes.
     """
 
     def __init__(
-        self, program: str, limits: Limits, environment: Mapping[str, str] = _NONE
+        self,
+        program: str,
+        limits: Limits,
+        environment: Mapping[str, str] = _NONE,
+        on_line: OnLine | None = None,
     ) -> None:
         ours, theirs = socket.socketpair()
         try:
@@ -71,11 +80,12 @@ class EngineProcess:
         """Set when the process is reaped and every call has its reply."""
         self._limits = limits
         self._cause: str | None = None
+        self._hung = False
         self._calls: dict[int, _Call] = {}
         self._last_id = 0
-        self._errors = _ErrorStream(self._popen)
+        self._errors = _ErrorStream(self._popen, on_line)
         self._link = Link(ours, self._take, self._lost)
-        self._watchdog = Watchdog(limits, lambda: self._link.send({"say": "ping"}), self.kill)
+        self._watchdog = Watchdog(limits, lambda: self._link.send({"say": "ping"}), self._kill_hung)
 
     @property
     def in_flight(self) -> int:
@@ -114,6 +124,10 @@ class EngineProcess:
         if self._cause is None and self.death is None:
             self._cause = cause
             self._popen.kill()
+
+    def _kill_hung(self, cause: str) -> None:
+        self._hung = True
+        self.kill(cause)
 
     def stop(self) -> None:
         """Ends the process in order: it leaves when its socket closes, else it is killed."""
@@ -173,7 +187,7 @@ class EngineProcess:
         lines = self._errors.lines()
         self._errors.close()
         cause = self._cause or _describe_exit(self._popen.returncode)
-        self.death = Death(self.pid, cause, lines[-1] if lines else "")
+        self.death = Death(self.pid, cause, lines[-1] if lines else "", self._hung)
         log.log(
             logging.INFO if cause == "was stopped" else logging.WARNING, "engine %s", self.death
         )
@@ -186,9 +200,10 @@ class EngineProcess:
 class _ErrorStream:
     """The last lines of the process's error stream; read always, so that it never blocks."""
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], on_line: OnLine | None) -> None:
         assert popen.stderr is not None
         self._file = popen.stderr
+        self._on_line = on_line
         self._lines: deque[str] = deque(maxlen=20)
         self._rest = b""
         os.set_blocking(self._file.fileno(), False)
@@ -196,8 +211,10 @@ class _ErrorStream:
 
     def lines(self) -> list[str]:
         """All complete lines that are there now, and a last one without an end."""
-        if not self._file.closed:
-            self._read()
+        reads = 0
+        # Bounded: what it has started may hold the stream open and write on.
+        while not self._file.closed and reads < _MOST_READS and self._read():
+            reads += 1
         rest = [_tidy(self._rest)] if self._rest.strip() else []
         return [*self._lines, *rest]
 
@@ -206,12 +223,22 @@ class _ErrorStream:
             asyncio.get_running_loop().remove_reader(self._file)
             self._file.close()
 
-    def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._file.fileno(), 1 << 16):
-                *lines, self._rest = (self._rest + data)[-(1 << 16) :].split(b"\n")
-                self._lines.extend(_tidy(line) for line in lines if line.strip())
+    def _read(self) -> bool:
+        """Reads once, for whoever writes without end must not hold up the loop; if there was more."""
+        try:
+            data = os.read(self._file.fileno(), 1 << 16)
+        except BlockingIOError:
+            return False
+        if not data:
             asyncio.get_running_loop().remove_reader(self._file)
+            return False
+        *lines, self._rest = (self._rest + data)[-(1 << 16) :].split(b"\n")
+        for line in lines:
+            if line.strip():
+                self._lines.append(_tidy(line))
+                if self._on_line is not None:
+                    self._on_line(line.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE])
+        return True
 
 
 def _tidy(line: bytes) -> str:
