@@ -7,7 +7,6 @@ from that thread, too: Linux sends the parent-death signal when the parent *thre
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -81,6 +80,7 @@ class EngineProcess:
         self._limits = limits
         self._cause: str | None = None
         self._hung = False
+        self._reaping = False
         self._calls: dict[int, _Call] = {}
         self._last_id = 0
         self._errors = _ErrorStream(self._popen, on_line)
@@ -124,6 +124,8 @@ class EngineProcess:
         if self._cause is None and self.death is None:
             self._cause = cause
             self._popen.kill()
+            # What it has started may hold the socket open.
+            asyncio.get_running_loop().call_later(self._limits.stop_seconds, self._reap)
 
     def _kill_hung(self, cause: str) -> None:
         self._hung = True
@@ -134,7 +136,7 @@ class EngineProcess:
         if self._cause is None and self.death is None:
             self._cause = "was stopped"
             self._link.close()
-            self._reap(self._limits.stop_seconds)
+            self._reap()
 
     def last_lines(self) -> list[str]:
         """What the process wrote to its error stream last, oldest first."""
@@ -168,9 +170,14 @@ class EngineProcess:
     def _lost(self, reason: str) -> None:
         if reason != "closed its connection":
             self.kill(f"{reason} and was killed")
-        self._reap(self._limits.stop_seconds)
+        self._reap()
 
-    def _reap(self, patience: float, pause: float = 0.002) -> None:
+    def _reap(self) -> None:
+        if not self._reaping:
+            self._reaping = True
+            self._await_exit(self._limits.stop_seconds)
+
+    def _await_exit(self, patience: float, pause: float = 0.002) -> None:
         """Waits for the exit code, without blocking: the socket's end comes a little before it."""
         if self._popen.poll() is not None:
             self._bury()
@@ -179,7 +186,7 @@ class EngineProcess:
             self._popen.kill()
         next_pause = min(pause * 2, 0.05)
         loop = asyncio.get_running_loop()
-        loop.call_later(pause, self._reap, patience - pause, next_pause)
+        loop.call_later(pause, self._await_exit, patience - pause, next_pause)
 
     def _bury(self) -> None:
         self._watchdog.stop()

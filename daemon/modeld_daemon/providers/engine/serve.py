@@ -164,6 +164,7 @@ def serve_by(runner: Runner, at_end: Callable[[], None] | None = None, *, dies: 
         dies: Whether the system ends the process together with the daemon.
     """
     sock = socket.socket(fileno=os.dup(0))
+    os.register_at_fork(after_in_child=sock.close)  # else our end would not be seen before theirs
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     harden(parent=int(sys.argv[1]), dies=dies)
     line = Line(sock, at_end or (lambda: None))

@@ -14,7 +14,6 @@ import inspect
 import json
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future

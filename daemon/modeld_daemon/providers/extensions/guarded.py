@@ -88,10 +88,10 @@ class Guarded:
         await self._host.release(self, {"holder": self._who["holder"]})
 
     async def _ask(self, op: str, call: Call, route: Route, sink: Sink | None) -> JsonObject:
-        loop = asyncio.get_running_loop()
+        now = asyncio.get_running_loop().time()
         body = {
             **self._who,
-            "call": call_to_json(call, loop.time()),
+            "call": call_to_json(call, now),
             "route": route_to_json(route),
             "stream": sink is not None,
         }
@@ -101,18 +101,17 @@ class Guarded:
                 provider=self._origin.name,
             )
         fault: list[ModeldError] = []
-
-        def on_event(event: JsonObject) -> None:
-            limit.reschedule(loop.time() + SILENT_SECONDS)
-            try:
-                if "limits" in event:
-                    call.told(limits_from_json(event["limits"]))
-                elif sink is not None:
-                    tell(event["told"], sink)
-            except Exception as error:  # noqa: BLE001  # its process says what it likes
-                fault.append(self._origin.typed(error))
-
         async with self._in_time() as limit:
+
+            def on_event(event: JsonObject) -> None:
+                if limit.expired():
+                    return
+                limit.reschedule(asyncio.get_running_loop().time() + SILENT_SECONDS)
+                try:
+                    _tell(event, call, sink)
+                except Exception as error:  # noqa: BLE001  # its process says what it likes
+                    fault.append(self._origin.typed(error))
+
             result = await self._host.ask(self, op, body, on_event, queue_reporter(sink))
         if fault:
             raise fault[0]
@@ -121,8 +120,9 @@ class Guarded:
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[asyncio.Timeout]:
         """Ends what takes too long. Each sign of life may give it more time."""
+        limit = asyncio.timeout(SILENT_SECONDS)
         try:
-            async with asyncio.timeout(SILENT_SECONDS) as limit:
+            async with limit:
                 yield limit
         except TimeoutError:
             if not limit.expired():  # it is the extension's own
@@ -134,6 +134,13 @@ class Guarded:
             return function()
         except Exception as error:  # noqa: BLE001  # its process says what it likes
             raise self._origin.fault(f"its answer cannot be used: {error}") from None
+
+
+def _tell(event: JsonObject, call: Call, sink: Sink | None) -> None:
+    if "limits" in event:
+        call.told(limits_from_json(event["limits"]))
+    elif sink is not None:
+        tell(event["told"], sink)
 
 
 def _check(origin: Origin, output: ModelOutput) -> None:

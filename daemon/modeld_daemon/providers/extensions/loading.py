@@ -99,7 +99,10 @@ def read(origin: Origin, described: JsonObject, dialects: Collection[str]) -> Ex
         row = _checked(origin, _row(data))
     if serves:
         return Extension(
-            origin, replace(row, dialect=DIALECT), serves=True, features=tuple(described["features"])
+            origin,
+            replace(row, dialect=DIALECT),
+            serves=True,
+            features=tuple(described["features"]),
         )
     if row.dialect not in dialects:
         known = ", ".join(sorted(dialects))
@@ -111,12 +114,11 @@ def read(origin: Origin, described: JsonObject, dialects: Collection[str]) -> Ex
 
 def _row(data: JsonObject) -> Row:
     """The row, whatever is in its fields; JSON has lists where it has tuples."""
-    return Row(
-        **{
-            name: tuple(value) if name in _TEXTS and isinstance(value, list) else value
-            for name, value in data.items()
-        }
-    )
+    said: dict[str, Any] = {
+        name: tuple(value) if name in _TEXTS and isinstance(value, list) else value
+        for name, value in data.items()
+    }
+    return Row(**said)
 
 
 def _checked(origin: Origin, row: Row) -> Row:
