@@ -42,9 +42,13 @@ class Job:
         self._line.send({"say": "event", "id": self.id, "event": event})
 
     def done(self, result: JsonObject) -> None:
-        """Ends the call with its result."""
-        self._forget(self.id)
-        self._line.send({"say": "done", "id": self.id, "result": result})
+        """Ends the call with its result, if it is not too long to be sent."""
+        try:
+            self._line.send({"say": "done", "id": self.id, "result": result})
+        except BadFrame as error:
+            self.failed(error)
+        else:
+            self._forget(self.id)
 
     def failed(self, error: BaseException) -> None:
         """Ends the call with what went wrong."""

@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
-from modeld.errors import InvalidRequest, ModeldError
+from modeld.errors import ModeldError
 from modeld.types import ModelOutput, ModelUsage
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Sink, TokenCount
 from ..engine.choices import queue_reporter
-from ..engine.frames import LONGEST
 from .crossing import (
     call_to_json,
     connection_to_json,
@@ -95,11 +94,6 @@ class Guarded:
             "route": route_to_json(route),
             "stream": sink is not None,
         }
-        if len(body["call"]["call"]) > LONGEST // 2:
-            raise InvalidRequest(
-                f"The request has more than {LONGEST // 2**21} MB: too much for an extension.",
-                provider=self._origin.name,
-            )
         fault: list[ModeldError] = []
         async with self._in_time() as limit:
 
