@@ -187,10 +187,13 @@ async def test_a_call_without_progress_is_ended_with_its_process():
             await engine.call("stall", {})
 
 
-async def test_a_process_that_babbles_is_killed():
+@pytest.mark.parametrize(
+    "op, words", [("babble", "sent a frame of"), ("ramble", "sent what makes no sense")]
+)
+async def test_a_process_that_babbles_is_killed(op, words):
     async with an_engine() as engine:
-        with anyio.fail_after(5), pytest.raises(EngineError, match="sent a frame of"):
-            await engine.call("babble", {})
+        with anyio.fail_after(5), pytest.raises(EngineError, match=words):
+            await engine.call(op, {})
 
 
 async def test_a_result_that_is_too_long_fails_its_call_alone(monkeypatch):

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import anyio
 
+from .frames import BadFrame
 from .link import Link
 from .watchdog import Limits, Watchdog
 from .words import CallFailed, Death, JsonObject, Reply
@@ -144,6 +145,12 @@ class EngineProcess:
 
     def _take(self, message: JsonObject) -> None:
         self._watchdog.heard()
+        try:
+            self._hear(message)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BadFrame(f"what makes no sense: {type(error).__name__}: {error}") from None
+
+    def _hear(self, message: JsonObject) -> None:
         id = message.get("id", 0)
         call = self._calls.get(id)
         match message.get("say"):
@@ -226,6 +233,8 @@ class _ErrorStream:
         return [*self._lines, *rest]
 
     def close(self) -> None:
+        if self._rest.strip():
+            self._take(self._rest)
         if not self._file.closed:
             asyncio.get_running_loop().remove_reader(self._file)
             self._file.close()
@@ -242,10 +251,13 @@ class _ErrorStream:
         *lines, self._rest = (self._rest + data)[-(1 << 16) :].split(b"\n")
         for line in lines:
             if line.strip():
-                self._lines.append(_tidy(line))
-                if self._on_line is not None:
-                    self._on_line(line.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE])
+                self._take(line)
         return True
+
+    def _take(self, line: bytes) -> None:
+        self._lines.append(_tidy(line))
+        if self._on_line is not None:
+            self._on_line(line.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE])
 
 
 def _tidy(line: bytes) -> str:

@@ -39,8 +39,6 @@ from .values import Relay, checked_count, checked_listing
 
 JsonObject: TypeAlias = dict[str, Any]
 
-CLOSE_SECONDS = 2.0
-"""Longest time for closing what is open when the process is to end."""
 OFFERS = {"stream": "streaming", "count_tokens": "count", "models": "list"}
 
 
@@ -48,6 +46,8 @@ class Program:
     """One extension: imported by `load`, then asked."""
 
     def __init__(self) -> None:
+        self.close_seconds = 0.0
+        """Longest time for closing what is open when the process is to end."""
         self._origin: Origin
         self._made: Any = None
         self._objects: dict[str, Any] = {}
@@ -56,6 +56,7 @@ class Program:
     async def load(self, body: JsonObject, job: Job) -> JsonObject:  # noqa: ARG002  # a handler
         """Imports what the extension names and says what it is."""
         self._origin = origin = Origin(**body["origin"])
+        self.close_seconds = body["close_seconds"]
         self._made = await self._in_thread(partial(_import, origin))
         return _described(origin, self._made)
 
@@ -243,7 +244,7 @@ def main() -> None:
     program = Program()
     handlers = (program.load, program.generate, program.count, program.models, program.close)
     loop = Loop({handler.__name__: program.typed(handler) for handler in handlers})
-    serve_by(loop, lambda: loop.finish(program.aclose, CLOSE_SECONDS), dies=True)
+    serve_by(loop, lambda: loop.finish(program.aclose, program.close_seconds), dies=True)
 
 
 if __name__ == "__main__":

@@ -39,8 +39,10 @@ STALL_SECONDS = 30.0
 """Seconds without a sign of life of its loop after which a process is killed."""
 IMPORT_SECONDS = 600.0
 """Seconds after which an import is given up, and its process with it."""
-STOP_SECONDS = 4.0
-"""Seconds in which it must have closed what is open; it gives itself less."""
+CLOSE_SECONDS = 2.0
+"""Longest time for closing an object, and for closing all when a process is to end."""
+STOP_SECONDS = CLOSE_SECONDS + 1.0
+"""Seconds after which a process that is to end is killed."""
 MOST_LINES = 200
 """Lines of one extension that are logged in a second."""
 
@@ -115,7 +117,10 @@ class Host:
             engine = self._engine if self.origin in self._pool else None
             if engine is not None and engine.statistics().loaded:
                 with contextlib.suppress(EngineError):  # whose end has closed everything
-                    await engine.call("close", body, slot=False)
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await engine.call("close", body, slot=False)
+        except TimeoutError:
+            raise self.origin.fault(f"aclose() took more than {CLOSE_SECONDS:g} s") from None
         except (LoadFailed, CallFailed) as error:
             raise self._typed(error) from None
         finally:
@@ -134,7 +139,7 @@ class Host:
         self._engine = Engine(
             f"the extension '{self.origin.name}'",
             PROGRAM,
-            {"origin": dataclasses.asdict(self.origin)},
+            {"origin": dataclasses.asdict(self.origin), "close_seconds": CLOSE_SECONDS},
             slots=1,  # nobody asks for one: a lane bounds the calls
             provider=self.origin.name,
             limits=Limits(
