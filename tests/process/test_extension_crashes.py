@@ -192,7 +192,7 @@ def test_secrets_go_by_the_socket_alone_and_what_is_printed_to_the_log(home, mon
     until(lambda: "natively" in log.read_text())
     assert "printed …" in log.read_text()
     assert "canary" not in log.read_text()
-    until(lambda: "more lines" in log.read_text() or "line 4999" in log.read_text(), 2)
+    until(lambda: "more lines" in log.read_text() or "line 4999" in log.read_text())
 
 
 def test_nothing_is_started_for_those_who_use_none(home):

@@ -111,7 +111,8 @@ class Program:
             try:
                 return await handler(body, job)
             except asyncio.CancelledError as error:
-                if job.cancelled:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
                     raise
                 raise self._failed(error) from None
             except BaseException as error:  # noqa: BLE001

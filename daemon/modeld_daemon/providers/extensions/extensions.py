@@ -93,10 +93,13 @@ class Extensions:
                 f"the name stands for several: {places}. Choose one by 'plugin' in "
                 f"[providers.{name}] of the daemon's config.toml"
             )
+        limit = asyncio.timeout(LOAD_SECONDS)
         try:
-            async with asyncio.timeout(LOAD_SECONDS):
+            async with limit:
                 self._loaded[name] = await self._host(origin).describe()
         except TimeoutError:
+            if not limit.expired():  # it is the extension's own
+                raise
             raise origin.fault(f"its import has not ended within {LOAD_SECONDS:g} s") from None
         log.info("%s is loaded", origin)
 
