@@ -69,6 +69,12 @@ def babble(body: JsonObject, job: Job) -> JsonObject:
     return {}
 
 
+def ramble(body: JsonObject, job: Job) -> JsonObject:
+    job._line.send({"say": "pong", "progress": ["no", "mapping"]})
+    time.sleep(60)
+    return {}
+
+
 def surroundings(body: JsonObject, job: Job) -> JsonObject:
     score = Path("/proc/self/oom_score_adj")
     return {
@@ -82,5 +88,5 @@ def surroundings(body: JsonObject, job: Job) -> JsonObject:
 
 
 if __name__ == "__main__":
-    handlers = (load, echo, count, stall, die, hungry, babble, surroundings)
+    handlers = (load, echo, count, stall, die, hungry, babble, ramble, surroundings)
     serve({handler.__name__: handler for handler in handlers})

@@ -130,6 +130,8 @@ class House:
             self._forget_record()
             await self.server.stop()
             await self.clients.aclose()
+            if (close := getattr(self.catalog, "aclose", None)) is not None:
+                await close()
             with contextlib.suppress(FileNotFoundError):
                 Path(self.socket).unlink()
             tasks.cancel_scope.cancel()

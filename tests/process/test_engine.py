@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,9 @@ import psutil
 import pytest
 
 from modeld.errors import EngineError
+from modeld_daemon.providers.engine import frames
 from modeld_daemon.providers.engine.engine import MOST_FAILED_STARTS, Engine, LoadFailed
+from modeld_daemon.providers.engine.serve import Job, Line
 from modeld_daemon.providers.engine.watchdog import Limits
 from modeld_daemon.providers.engine.words import CallFailed
 
@@ -184,10 +187,24 @@ async def test_a_call_without_progress_is_ended_with_its_process():
             await engine.call("stall", {})
 
 
-async def test_a_process_that_babbles_is_killed():
+@pytest.mark.parametrize(
+    "op, words", [("babble", "sent a frame of"), ("ramble", "sent what makes no sense")]
+)
+async def test_a_process_that_babbles_is_killed(op, words):
     async with an_engine() as engine:
-        with anyio.fail_after(5), pytest.raises(EngineError, match="sent a frame of"):
-            await engine.call("babble", {})
+        with anyio.fail_after(5), pytest.raises(EngineError, match=words):
+            await engine.call(op, {})
+
+
+async def test_a_result_that_is_too_long_fails_its_call_alone(monkeypatch):
+    monkeypatch.setattr(frames, "LONGEST", 1_000)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        job = Job(1, Line(theirs, lambda: None), lambda _id: None)
+        job.done({"text": "a" * 1_000})
+        (message,) = frames.FrameReader().feed(ours.recv(4_000))
+    assert (message["say"], message["id"]) == ("failed", 1)
+    assert "a frame of 10" in message["failure"]["message"]
 
 
 async def test_full_memory_and_defects_fail_one_call_only():

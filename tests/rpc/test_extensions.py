@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 
@@ -11,6 +10,7 @@ import pytest
 from modeld import GenerateConfig, errors, get_model
 from modeld_daemon.providers.extensions import extensions, host
 from modeld_daemon.providers.registry import Registry
+from tests.fakes.programs import until
 from tests.fakes.raw_session import RawSession, cancel, generate
 from tests.fakes.serving import House
 
@@ -32,6 +32,7 @@ PLUGINS = {
     "nothing": f"{BAD}:nothing",
     "crash": "tests.fakes.crashing_extension:provider",
     "mockllm": f"{BAD}:Plain",
+    "deadly": "tests.fakes.deadly_extension:Deadly",
 }
 
 
@@ -58,6 +59,7 @@ def test_an_extension_does_not_stand_for_a_provider_of_modeld(house):
 
 
 def test_calls_of_plain_functions_run_side_by_side(house):
+    ask("plain/m")  # its process is there
     began = time.monotonic()
     threads = [threading.Thread(target=ask, args=("plain/m",)) for _ in range(5)]
     for thread in threads:
@@ -121,6 +123,7 @@ def test_a_call_that_hangs_ends_with_the_limit_of_its_attempt(house, model):
 
 def test_blocking_code_holds_up_nobody_else(house, monkeypatch):
     monkeypatch.setattr(host, "STALL_SECONDS", 1.5)
+    ask("shared/m")
     caught: list[BaseException] = []
 
     def block() -> None:
@@ -137,7 +140,30 @@ def test_blocking_code_holds_up_nobody_else(house, monkeypatch):
     assert time.monotonic() - began < 1
     blocked.join()
     assert "The extension 'bad'" in str(caught[0])
-    assert ask("bad/good") == "ok"  # in another thread: the first one still sleeps
+    assert ask("bad/good") == "ok"  # in another process
+
+
+@pytest.mark.parametrize("model", ["spin", "lock"])
+def test_a_process_that_hangs_is_ended_and_calls_not_begun_move_to_the_next(
+    house, monkeypatch, model
+):
+    monkeypatch.setattr(host, "STALL_SECONDS", 1.0)
+    pids = [ask("deadly/pid")]
+    caught: list[BaseException] = []
+
+    def hang() -> None:
+        with pytest.raises(errors.InternalError, match="blocked its event loop") as error:
+            ask(f"deadly/{model}")
+        caught.append(error.value)
+
+    hanging = threading.Thread(target=hang)
+    hanging.start()
+    until(lambda: [e.in_flight for e in house.catalog.engines()] == [1])
+    time.sleep(0.3)
+    pids.append(ask("deadly/pid"))
+    hanging.join()
+    assert "did not answer for 1 s and was killed" in str(caught[0])
+    assert pids[0] != pids[1]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +191,7 @@ def test_one_that_cannot_be_used_says_why(house, name, error, words):
 
 
 def test_an_import_that_takes_long_holds_up_nobody(house, monkeypatch):
-    monkeypatch.delitem(sys.modules, "tests.fakes.slow_extension", raising=False)
+    ask("shared/m")
     monkeypatch.setattr(extensions, "LOAD_SECONDS", 0.3)
     with pytest.raises(errors.InternalError, match="import has not ended"):
         ask("slow/m")

@@ -145,7 +145,7 @@ class Registry:
     async def build(self, row: Row, connection: Connection) -> Provider:
         """Builds the provider. An SDK may take a second to import: a thread does it."""
         extension = self._extensions.extension(row)
-        if extension is not None and extension.made is not None:
+        if extension is not None and extension.serves:
             return self._extensions.build(extension, connection)
         build: Any = await anyio.to_thread.run_sync(_load, DIALECTS[row.dialect].build)
         with self._naming(row):
@@ -192,7 +192,8 @@ class Registry:
 
     def engines(self) -> list[EngineListing]:
         """Engine processes."""
-        return [engine for shared in self._shared.values() for engine in shared.engines()]
+        local = [engine for shared in self._shared.values() for engine in shared.engines()]
+        return [*local, *self._extensions.engines()]
 
     async def aclose(self) -> None:
         """Ends what the dialects share, such as engine processes."""

@@ -18,9 +18,9 @@ import anyio
 
 from modeld.errors import EngineError
 
-from .process import EngineProcess, OnEvent, log
+from .process import EngineProcess, OnEvent, OnLine, log
 from .watchdog import Limits
-from .words import CallFailed, JsonObject, Reply
+from .words import CallFailed, Death, JsonObject, Reply
 
 
 class OnWait(Protocol):
@@ -57,6 +57,12 @@ class LoadFailed(Exception):
         super().__init__(failure.message)
         self.failure = failure
         self.lines = lines
+
+
+class EngineDied(EngineError):
+    """The engine's process ended during the call, or before it was ready for it."""
+
+    death: Death
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,7 @@ class Engine:
         provider: Provider named in errors.
         limits: How long things may take.
         environment: Variables that the process has beside those that every engine has.
+        on_line: Told each line of the process's error stream, when it comes.
     """
 
     def __init__(
@@ -118,6 +125,7 @@ class Engine:
         provider: str,
         limits: Limits,
         environment: Mapping[str, str] = _NONE,
+        on_line: OnLine | None = None,
     ) -> None:
         self.name = name
         self.users = 0
@@ -130,6 +138,7 @@ class Engine:
         self._provider = provider
         self._limits = limits
         self._environment = environment
+        self._on_line = on_line
         self._start: _Start | None = None
         self._processes: list[EngineProcess] = []
         """The running one and those that are about to end."""
@@ -148,7 +157,7 @@ class Engine:
     ) -> JsonObject:
         """Makes a call; cancelling the task ends it in the process, too.
 
-        Raises `EngineError` when the process dies, `CallFailed` when it says that the call
+        Raises `EngineDied` when the process dies, `CallFailed` when it says that the call
         failed, `LoadFailed` when it cannot open what it should.
 
         Args:
@@ -228,7 +237,9 @@ class Engine:
     def _begin(self) -> _Start:
         self._check_cooling()
         try:
-            start = _Start(EngineProcess(self._program, self._limits, self._environment))
+            start = _Start(
+                EngineProcess(self._program, self._limits, self._environment, self._on_line)
+            )
         except OSError as error:
             raise EngineError(
                 f"The engine of {self.name} cannot be started: {error}.", provider=self._provider
@@ -311,10 +322,12 @@ class Engine:
     def _outcome(self, reply: Reply) -> JsonObject:
         """The result, or a fresh exception: many may wait for the same dead process."""
         if reply.death is not None:
-            raise EngineError(
+            died = EngineDied(
                 f"The engine of {self.name} ended during the call: {reply.death}.",
                 provider=self._provider,
             )
+            died.death = reply.death
+            raise died
         if reply.failure is not None:
             raise reply.failure
         assert reply.result is not None

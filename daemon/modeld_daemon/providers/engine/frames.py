@@ -22,10 +22,12 @@ class BadFrame(ValueError):
 
 
 def encode(message: JsonObject) -> bytes:
-    """One message as a frame."""
+    """One message as a frame. `BadFrame` when it is too long."""
     body = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     # Lone surrogates are legal in Python's text and in JSON escapes but not in UTF-8.
     data = body.encode("utf-8", "replace")
+    if len(data) > LONGEST:
+        raise BadFrame(f"a frame of {len(data)} bytes")
     return _LENGTH.pack(len(data)) + data
 
 

@@ -71,7 +71,8 @@ class EnginePool:
             if self._closed:
                 raise EngineError("The engines are closed.", provider=self._provider)
             self._engines[key] = engine
-            self._holders.setdefault(key, set()).add(id(holder))
+            if holder is not None:
+                self._holders.setdefault(key, set()).add(id(holder))
             if timer := self._timers.pop(key, None):
                 timer.cancel()
             engine.users += 1
@@ -92,6 +93,12 @@ class EnginePool:
                     gone.append(self._unload(key))
         for engine in gone:
             await engine.aclose()
+
+    async def unload(self, key: Hashable) -> None:
+        """Ends the engine of that key, if there is one and nobody uses or holds it."""
+        engine = self._engines.get(key)
+        if engine is not None and not engine.users and not self._holders.get(key):
+            await self._unload(key).aclose()
 
     def statistics(self) -> list[EngineStatistics]:
         """A snapshot of each loaded model, least recently used first."""

@@ -7,7 +7,6 @@ from that thread, too: Linux sends the parent-death signal when the parent *thre
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 
 import anyio
 
+from .frames import BadFrame
 from .link import Link
 from .watchdog import Limits, Watchdog
 from .words import CallFailed, Death, JsonObject, Reply
@@ -28,6 +28,7 @@ log = logging.getLogger("modeld.engine")
 
 OnEvent = Callable[[JsonObject], None]
 OnReply = Callable[[Reply], None]
+OnLine = Callable[[str], None]
 
 # All that an engine may know of the user's environment: where programs, libraries, devices and
 # caches are. Never keys.
@@ -37,6 +38,9 @@ _KEPT = (
 )
 _KEPT_STARTS = ("CUDA_", "HIP_", "ROCR_", "NVIDIA_", "GGML_", "DYLD_")
 _NONE: Mapping[str, str] = {}
+
+_MOST_READS = 32
+_LONGEST_LINE = 2_000
 
 
 @dataclass(slots=True)
@@ -53,10 +57,15 @@ class EngineProcess:
         program: Module that is run; its `serve` answers us.
         limits: How long things may take.
         environment: Variables that it has beside those that every engine has.
+        on_line: Told each line of its error stream, when it comes.
     """
 
     def __init__(
-        self, program: str, limits: Limits, environment: Mapping[str, str] = _NONE
+        self,
+        program: str,
+        limits: Limits,
+        environment: Mapping[str, str] = _NONE,
+        on_line: OnLine | None = None,
     ) -> None:
         ours, theirs = socket.socketpair()
         try:
@@ -71,11 +80,13 @@ class EngineProcess:
         """Set when the process is reaped and every call has its reply."""
         self._limits = limits
         self._cause: str | None = None
+        self._hung = False
+        self._reaping = False
         self._calls: dict[int, _Call] = {}
         self._last_id = 0
-        self._errors = _ErrorStream(self._popen)
+        self._errors = _ErrorStream(self._popen, on_line)
         self._link = Link(ours, self._take, self._lost)
-        self._watchdog = Watchdog(limits, lambda: self._link.send({"say": "ping"}), self.kill)
+        self._watchdog = Watchdog(limits, lambda: self._link.send({"say": "ping"}), self._kill_hung)
 
     @property
     def in_flight(self) -> int:
@@ -114,13 +125,19 @@ class EngineProcess:
         if self._cause is None and self.death is None:
             self._cause = cause
             self._popen.kill()
+            # What it has started may hold the socket open.
+            asyncio.get_running_loop().call_later(self._limits.stop_seconds, self._reap)
+
+    def _kill_hung(self, cause: str) -> None:
+        self._hung = True
+        self.kill(cause)
 
     def stop(self) -> None:
         """Ends the process in order: it leaves when its socket closes, else it is killed."""
         if self._cause is None and self.death is None:
             self._cause = "was stopped"
             self._link.close()
-            self._reap(self._limits.stop_seconds)
+            self._reap()
 
     def last_lines(self) -> list[str]:
         """What the process wrote to its error stream last, oldest first."""
@@ -128,6 +145,12 @@ class EngineProcess:
 
     def _take(self, message: JsonObject) -> None:
         self._watchdog.heard()
+        try:
+            self._hear(message)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BadFrame(f"what makes no sense: {type(error).__name__}: {error}") from None
+
+    def _hear(self, message: JsonObject) -> None:
         id = message.get("id", 0)
         call = self._calls.get(id)
         match message.get("say"):
@@ -154,9 +177,14 @@ class EngineProcess:
     def _lost(self, reason: str) -> None:
         if reason != "closed its connection":
             self.kill(f"{reason} and was killed")
-        self._reap(self._limits.stop_seconds)
+        self._reap()
 
-    def _reap(self, patience: float, pause: float = 0.002) -> None:
+    def _reap(self) -> None:
+        if not self._reaping:
+            self._reaping = True
+            self._await_exit(self._limits.stop_seconds)
+
+    def _await_exit(self, patience: float, pause: float = 0.002) -> None:
         """Waits for the exit code, without blocking: the socket's end comes a little before it."""
         if self._popen.poll() is not None:
             self._bury()
@@ -165,7 +193,7 @@ class EngineProcess:
             self._popen.kill()
         next_pause = min(pause * 2, 0.05)
         loop = asyncio.get_running_loop()
-        loop.call_later(pause, self._reap, patience - pause, next_pause)
+        loop.call_later(pause, self._await_exit, patience - pause, next_pause)
 
     def _bury(self) -> None:
         self._watchdog.stop()
@@ -173,7 +201,7 @@ class EngineProcess:
         lines = self._errors.lines()
         self._errors.close()
         cause = self._cause or _describe_exit(self._popen.returncode)
-        self.death = Death(self.pid, cause, lines[-1] if lines else "")
+        self.death = Death(self.pid, cause, lines[-1] if lines else "", self._hung)
         log.log(
             logging.INFO if cause == "was stopped" else logging.WARNING, "engine %s", self.death
         )
@@ -186,9 +214,10 @@ class EngineProcess:
 class _ErrorStream:
     """The last lines of the process's error stream; read always, so that it never blocks."""
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], on_line: OnLine | None) -> None:
         assert popen.stderr is not None
         self._file = popen.stderr
+        self._on_line = on_line
         self._lines: deque[str] = deque(maxlen=20)
         self._rest = b""
         os.set_blocking(self._file.fileno(), False)
@@ -196,22 +225,39 @@ class _ErrorStream:
 
     def lines(self) -> list[str]:
         """All complete lines that are there now, and a last one without an end."""
-        if not self._file.closed:
-            self._read()
+        reads = 0
+        # Bounded: what it has started may hold the stream open and write on.
+        while not self._file.closed and reads < _MOST_READS and self._read():
+            reads += 1
         rest = [_tidy(self._rest)] if self._rest.strip() else []
         return [*self._lines, *rest]
 
     def close(self) -> None:
+        if self._rest.strip():
+            self._take(self._rest)
         if not self._file.closed:
             asyncio.get_running_loop().remove_reader(self._file)
             self._file.close()
 
-    def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._file.fileno(), 1 << 16):
-                *lines, self._rest = (self._rest + data)[-(1 << 16) :].split(b"\n")
-                self._lines.extend(_tidy(line) for line in lines if line.strip())
+    def _read(self) -> bool:
+        """Reads once, for whoever writes without end must not hold up the loop; if there was more."""
+        try:
+            data = os.read(self._file.fileno(), 1 << 16)
+        except BlockingIOError:
+            return False
+        if not data:
             asyncio.get_running_loop().remove_reader(self._file)
+            return False
+        *lines, self._rest = (self._rest + data)[-(1 << 16) :].split(b"\n")
+        for line in lines:
+            if line.strip():
+                self._take(line)
+        return True
+
+    def _take(self, line: bytes) -> None:
+        self._lines.append(_tidy(line))
+        if self._on_line is not None:
+            self._on_line(line.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE])
 
 
 def _tidy(line: bytes) -> str:

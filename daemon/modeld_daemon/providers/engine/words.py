@@ -55,6 +55,8 @@ class Death:
     """Such as "was killed by SIGKILL" or "exited with code 1"."""
     last_line: str = ""
     """What it wrote to its error stream last."""
+    hung: bool = False
+    """Whether it was killed because it did nothing any more."""
 
     def __str__(self) -> str:
         said = f'; it said last: "{self.last_line}"' if self.last_line else ""

@@ -1,7 +1,8 @@
 """All extensions of the daemon: looked for when an unknown provider is named, loaded when used.
 
-Nothing here blocks the daemon's loop: looking and importing are done in threads, and whoever names
-an extension that is not loaded yet is told so by `NotLoaded`, whose `load` is awaited at the doors.
+None of their code runs in the daemon: each has a process of its own, which imports it. Looking is
+done in a thread, and whoever names an extension that is not loaded yet is told so by `NotLoaded`,
+whose `load` is awaited at the doors.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future
 
 from modeld.errors import ModelNotFound
 
-from ...core.ports import Connection, NotLoaded, Row
+from ...core.ports import Connection, EngineListing, NotLoaded, Row
 from .guarded import Guarded
-from .host import Host, in_thread, run_either
-from .loading import Extension, find, load, provisional
+from .host import Host, open_pool
+from .loading import Extension, find, provisional
 from .origin import Origin
 
 __all__ = ["Extensions"]
@@ -27,7 +27,6 @@ log = logging.getLogger("modeld.extensions")
 LOOK_AGAIN_SECONDS = 2.0
 LOAD_SECONDS = 60.0
 """Longest wait of a call for an import; it goes on, and the next call may find it done."""
-CLOSE_SECONDS = 2.0
 
 
 class Extensions:
@@ -47,9 +46,9 @@ class Extensions:
         self._dialects = dialects
         self._found: dict[str, list[Origin]] = {}
         self._looked = float("-inf")
-        self._loading: dict[str, Future[Extension]] = {}
         self._loaded: dict[str, Extension] = {}
-        self._hosts: dict[str, Host] = {}
+        self._hosts: dict[Origin, Host] = {}
+        self._pool = open_pool()
 
     def look(self) -> None:
         """Looks for what is installed now; it reads folders."""
@@ -75,9 +74,7 @@ class Extensions:
     def features(self, row: Row) -> tuple[str, ...]:
         """What a loaded one offers."""
         extension = self._loaded.get(row.name)
-        offers = {"stream": "streaming", "count_tokens": "count", "models": "list"}
-        made = None if extension is None else extension.made
-        return tuple(word for name, word in offers.items() if hasattr(made, name))
+        return () if extension is None else extension.features
 
     def extension(self, row: Row) -> Extension | None:
         """The loaded extension of that row; None for a row of the daemon's own."""
@@ -96,44 +93,29 @@ class Extensions:
                 f"the name stands for several: {places}. Choose one by 'plugin' in "
                 f"[providers.{name}] of the daemon's config.toml"
             )
-        # An import that hangs must not be begun again by each call.
-        future = self._loading.get(name)
-        if future is None or future.done():
-            future = self._loading[name] = in_thread(origin, lambda: load(origin, self._dialects))
-        done, _ = await asyncio.wait({asyncio.wrap_future(future)}, timeout=LOAD_SECONDS)
-        if not done:
-            raise origin.fault(f"its import has not ended within {LOAD_SECONDS:g} s")
-        self._loaded[name] = done.pop().result()
+        limit = asyncio.timeout(LOAD_SECONDS)
+        try:
+            async with limit:
+                self._loaded[name] = await self._host(origin).describe()
+        except TimeoutError:
+            if not limit.expired():  # it is the extension's own
+                raise
+            raise origin.fault(f"its import has not ended within {LOAD_SECONDS:g} s") from None
         log.info("%s is loaded", origin)
 
     def build(self, extension: Extension, connection: Connection) -> Guarded:
         """The provider of a connection."""
-        return Guarded(
-            extension.origin, extension.made, connection, lambda: self._host(extension.origin)
-        )
+        return Guarded(self._host(extension.origin), connection)
 
     def _host(self, origin: Origin) -> Host:
-        host = self._hosts.get(origin.name)
-        if host is None or host.lost:
-            host = self._hosts[origin.name] = Host(origin)
-        return host
+        if origin not in self._hosts:
+            self._hosts[origin] = Host(origin, self._pool, self._dialects)
+        return self._hosts[origin]
+
+    def engines(self) -> list[EngineListing]:
+        """A snapshot of each process."""
+        return [seen for host in self._hosts.values() if (seen := host.listing()) is not None]
 
     async def aclose(self) -> None:
-        """Closes objects that were shared by all connections, and ends the threads."""
-        hosts, self._hosts = self._hosts, {}
-        for name, host in hosts.items():
-            extension = self._loaded[name]
-            if not host.lost and not isinstance(extension.made, type):
-                await self._close_object(extension, host)
-            host.close()
-
-    async def _close_object(self, extension: Extension, host: Host) -> None:
-        async def work() -> None:
-            if getattr(extension.made, "aclose", None) is not None:
-                await run_either(extension.origin, extension.made.aclose)
-
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await host.ask(work)
-        except Exception as error:  # noqa: BLE001  # the daemon leaves all the same
-            log.warning("%s was not closed: %s", extension.origin, error)
+        """Ends all processes; what is open is closed in them."""
+        await self._pool.aclose()

@@ -2,136 +2,154 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import itertools
 import json
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
 
-from modeld.types import ModelOutput
+from modeld.errors import ModeldError
+from modeld.types import ModelOutput, ModelUsage
 
 from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Sink, TokenCount
-from .host import Host, run_either
+from ..engine.choices import queue_reporter
+from .crossing import (
+    call_to_json,
+    connection_to_json,
+    limits_from_json,
+    output_from_json,
+    route_to_json,
+    tell,
+)
+from .host import Host
 from .origin import Origin
-from .values import Relay, checked_count, checked_listing, checked_output
+from .values import LARGEST
 
 __all__ = ["Guarded"]
 
+JsonObject: TypeAlias = dict[str, Any]
+T = TypeVar("T")
+
 SILENT_SECONDS = 600.0
 """Seconds without a delta or an answer after which a call is given up."""
+
+_numbers = itertools.count(1)
 
 
 class Guarded:
     """A `Provider`.
 
     Args:
-        origin: Which extension.
-        made: Its class, of which each connection gets an object; or one object for all.
+        host: The extension's process. It makes an object of its class for this connection.
         connection: Key, URL, model args and environment of the caller's session.
-        host: Gives the thread in which the extension runs now.
     """
 
-    def __init__(
-        self, origin: Origin, made: Any, connection: Connection, host: Callable[[], Host]
-    ) -> None:
-        self._origin = origin
-        self._made = made
-        self._connection = connection
-        self._find_host = host
-        self._host: Host | None = None
-        self._own: Any = None
+    def __init__(self, host: Host, connection: Connection) -> None:
+        self._host = host
+        self._origin = host.origin
+        # Each question brings all that the object is made of: the process may be a new one.
+        self._who: JsonObject = {
+            "holder": str(next(_numbers)),
+            "connection": connection_to_json(connection),
+        }
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
-        relay = Relay(self._origin, sink)
-
-        async def work() -> ModelOutput:
-            provider, asked = self._provider(), relay.copied(call)
-            streams = sink is not None and getattr(provider, "stream", None) is not None
-            if streams:
-                given = await self._run(provider.stream, asked, route, relay)
-            else:
-                given = await self._run(provider.generate, asked, route)
-            output = checked_output(self._origin, given, route.model)
-            if relay.fault is not None:
-                raise relay.fault
-            if not streams:
-                _tell_at_once(output, relay)
-            return output
-
-        try:
-            host = self._current()
-            return await host.ask(work, lambda: time.monotonic() - relay.heard > SILENT_SECONDS)
-        finally:
-            relay.close()
+        result = await self._ask("generate", call, route, sink)
+        output = self._read(lambda: output_from_json(result["output"]))
+        output.model = output.model or route.model
+        _check(self._origin, output)
+        if sink is not None and not result["streamed"]:
+            _tell_at_once(output, sink)
+        return output
 
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:
         """What the extension counts; an estimate where it does not."""
-        relay = Relay(self._origin, None)
-
-        async def work() -> TokenCount | None:
-            provider = self._provider()
-            if getattr(provider, "count_tokens", None) is None:
-                return None
-            given = await self._run(provider.count_tokens, relay.copied(call), route)
-            return checked_count(self._origin, given)
-
-        counted = await self._current().ask(work, self._limit())
-        if counted is not None:
-            return counted
-        return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+        counted = (await self._ask("count", call, route, None))["counted"]
+        if counted is None:
+            return TokenCount(estimate_tokens(call.messages, call.tools), estimated=True)
+        return self._read(lambda: TokenCount(**counted))
 
     async def models(self) -> list[ModelListing] | None:
         """What the extension lists; None where it does not."""
-
-        async def work() -> list[ModelListing] | None:
-            provider = self._provider()
-            if getattr(provider, "models", None) is None:
-                return None
-            return checked_listing(self._origin, await self._run(provider.models))
-
-        return await self._current().ask(work, self._limit())
+        async with self._in_time():
+            listed = (await self._host.ask(self, "models", self._who))["models"]
+        if listed is None:
+            return None
+        return self._read(lambda: [ModelListing(name, description=why) for name, why in listed])
 
     async def aclose(self) -> None:
         """Closes what belongs to this connection: its object of the extension's class."""
-        own, self._own = self._own, None
-        host = self._host
-        if own is None or host is None or host.lost or not isinstance(self._made, type):
-            return
+        await self._host.release(self, {"holder": self._who["holder"]})
 
-        async def work() -> None:
-            if getattr(own, "aclose", None) is not None:
-                await self._run(own.aclose)
+    async def _ask(self, op: str, call: Call, route: Route, sink: Sink | None) -> JsonObject:
+        now = asyncio.get_running_loop().time()
+        body = {
+            **self._who,
+            "call": call_to_json(call, now),
+            "route": route_to_json(route),
+            "stream": sink is not None,
+        }
+        fault: list[ModeldError] = []
+        async with self._in_time() as limit:
 
-        await host.ask(work)
+            def on_event(event: JsonObject) -> None:
+                if limit.expired():
+                    return
+                limit.reschedule(asyncio.get_running_loop().time() + SILENT_SECONDS)
+                try:
+                    _tell(event, call, sink)
+                except Exception as error:  # noqa: BLE001  # its process says what it likes
+                    fault.append(self._origin.typed(error))
 
-    def _current(self) -> Host:
-        """The host, and with another one another object: the old one may hang for ever."""
-        host = self._find_host()
-        if host is not self._host:
-            self._host, self._own = host, None
-        return host
+            result = await self._host.ask(self, op, body, on_event, queue_reporter(sink))
+        if fault:
+            raise fault[0]
+        return result
 
-    def _provider(self) -> Any:
-        """The object, made there."""
-        if self._own is None:
-            made = self._made
-            self._own = made(self._connection) if isinstance(made, type) else made
-        return self._own
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[asyncio.Timeout]:
+        """Ends what takes too long. Each sign of life may give it more time."""
+        limit = asyncio.timeout(SILENT_SECONDS)
+        try:
+            async with limit:
+                yield limit
+        except TimeoutError:
+            if not limit.expired():  # it is the extension's own
+                raise
+            raise self._origin.fault("it has not answered in time") from None
 
-    def _run(self, function: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
-        return run_either(self._origin, function, *arguments)
+    def _read(self, function: Callable[[], T]) -> T:
+        try:
+            return function()
+        except Exception as error:  # noqa: BLE001  # its process says what it likes
+            raise self._origin.fault(f"its answer cannot be used: {error}") from None
 
-    def _limit(self) -> Callable[[], bool]:
-        began = time.monotonic()
-        return lambda: time.monotonic() - began > SILENT_SECONDS
+
+def _tell(event: JsonObject, call: Call, sink: Sink | None) -> None:
+    if "limits" in event:
+        call.told(limits_from_json(event["limits"]))
+    elif sink is not None:
+        tell(event["told"], sink)
 
 
-def _tell_at_once(output: ModelOutput, relay: Relay) -> None:
+def _check(origin: Origin, output: ModelOutput) -> None:
+    if not output.choices:
+        raise origin.fault("its ModelOutput has no choices")
+    for field in dataclasses.fields(ModelUsage):
+        value = None if output.usage is None else getattr(output.usage, field.name)
+        if value is not None and not 0 <= value < LARGEST:
+            raise origin.fault(f"{field.name} of its usage is {value}")
+
+
+def _tell_at_once(output: ModelOutput, sink: Sink) -> None:
     """The deltas of an answer that came whole."""
     message = output.message
     if message.text:
-        relay.text(message.text)
+        sink.text(message.text)
     for call in message.tool_calls or []:
-        relay.tool_call(call.id, call.function, json.dumps(call.arguments, ensure_ascii=False))
+        sink.tool_call(call.id, call.function, json.dumps(call.arguments, ensure_ascii=False))

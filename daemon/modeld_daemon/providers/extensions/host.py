@@ -1,150 +1,187 @@
-"""A thread with an event loop of its own, in which one extension runs.
+"""The child process of one extension, as its connections see it.
 
-An extension that blocks, ends its loop or never ends must not hold up anybody else. So none of its
-code runs in the daemon's loop, and nobody waits for its thread: callers wait for values that it
-sends. A loop that does not answer for a while is given up, with the calls that wait for it, and
-the next call gets another. Threads are daemonic: none of them can keep the daemon from leaving.
+It is started by the first that needs it, and again after its death. It ends with its last
+connection, or when there was no call for a while; objects that were open are closed then, and made
+anew by the next call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
+import dataclasses
 import logging
-import threading
-import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from typing import Any, TypeVar
+import math
+import os
+from collections.abc import Callable, Collection
+from typing import Any, TypeAlias
 
+from modeld.errors import EngineError, ModeldError
+
+from ...core.ports import EngineListing
+from ..engine.engine import Engine, EngineDied, LoadFailed, OnWait
+from ..engine.pool import EnginePool, PoolSettings
+from ..engine.process import OnEvent
+from ..engine.watchdog import Limits
+from ..engine.words import CallFailed
+from .crossing import failure_from_json
+from .loading import Extension, read
 from .origin import Origin
 
-__all__ = ["Host", "in_thread", "run_either"]
+__all__ = ["Host", "open_pool"]
 
 log = logging.getLogger("modeld.extensions")
 
-T = TypeVar("T")
+JsonObject: TypeAlias = dict[str, Any]
 
-PING_SECONDS = 1.0
+PROGRAM = "modeld_daemon.providers.extensions.child"
 STALL_SECONDS = 30.0
-"""Seconds without a sign of life after which a loop is given up."""
+"""Seconds without a sign of life of its loop after which a process is killed."""
+IMPORT_SECONDS = 600.0
+"""Seconds after which an import is given up, and its process with it."""
+CLOSE_SECONDS = 2.0
+"""Longest time for closing an object, and for closing all when a process is to end."""
+STOP_SECONDS = CLOSE_SECONDS + 1.0
+"""Seconds after which a process that is to end is killed."""
+MOST_LINES = 200
+"""Lines of one extension that are logged in a second."""
+
+_TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 
 
-def in_thread(origin: Origin, function: Callable[[], T]) -> Future[T]:
-    """Runs a function in a thread of its own; its failures are typed."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            result = function()
-        except BaseException as error:  # noqa: BLE001  # SystemExit, too: it is not for the daemon
-            _settle(future, error=origin.typed(error))
-        else:
-            _settle(future, result)
-
-    threading.Thread(target=run, name=f"extension {origin.name}", daemon=True).start()
-    return future
-
-
-def _settle(future: Future[T], result: Any = None, error: Exception | None = None) -> None:
-    with contextlib.suppress(Exception):  # whoever waited has left
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-
-async def run_either(origin: Origin, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function gives that is async, or plain and may block."""
-    if inspect.iscoroutinefunction(function):
-        return await function(*arguments)
-    result = await asyncio.wrap_future(in_thread(origin, lambda: function(*arguments)))
-    return await result if inspect.isawaitable(result) else result
+def open_pool() -> EnginePool:
+    """Where the processes of all extensions are counted."""
+    return EnginePool("extension", PoolSettings(most_models=None))
 
 
 class Host:
-    """The thread and the loop of one extension."""
+    """What one extension's process is asked for. Whatever goes wrong there is a typed error.
 
-    def __init__(self, origin: Origin) -> None:
-        self.lost = False
-        """Whether it does not answer any more."""
-        self._origin = origin
-        self._closing = False
-        self._answered = time.monotonic()
-        self._loop = asyncio.new_event_loop()
-        name = f"extension {origin.name}"
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+    Args:
+        origin: Which extension.
+        pool: Where its process is counted.
+        dialects: Dialects that a row may have.
+    """
+
+    def __init__(self, origin: Origin, pool: EnginePool, dialects: Collection[str]) -> None:
+        self.origin = origin
+        self._pool = pool
+        self._dialects = dialects
+        self._engine: Engine | None = None
+
+    async def describe(self) -> Extension:
+        """What the extension is, as its process says after importing it.
+
+        Whoever waits for that may leave: the import goes on.
+        """
+        async with self._pool.use(self.origin, self._make, _unheard) as engine:
+            try:
+                await engine.ready()
+            except (EngineError, LoadFailed) as error:
+                raise self._typed(error) from None
+            opened = engine.opened
+        extension = None
+        try:
+            extension = read(self.origin, opened, self._dialects)
+        finally:
+            if extension is None or not extension.serves:
+                await self._pool.unload(self.origin)
+        return extension
 
     async def ask(
-        self, work: Callable[[], Coroutine[Any, Any, T]], expired: Callable[[], bool] | None = None
-    ) -> T:
-        """What the work gives, done there. Its failures are typed; cancelling does not wait.
+        self,
+        holder: object,
+        op: str,
+        body: JsonObject,
+        on_event: OnEvent | None = None,
+        on_wait: OnWait | None = None,
+    ) -> JsonObject:
+        """What its process gives.
 
         Args:
-            work: Makes the coroutine, there.
-            expired: Says whether it has taken too long.
+            holder: The connection, which will say `release`.
+            op: What is asked of `child.Program`.
+            body: Its argument.
+            on_event: Called with each part of the answer.
+            on_wait: Called when the process must be started first.
         """
-        try:
-            asked = asyncio.run_coroutine_threadsafe(self._guarded(work), self._loop)
-        except RuntimeError:
-            self.lost = True
-            raise self._origin.fault("it has closed its event loop") from None
-        future = asyncio.wrap_future(asked)
-        self._answered = max(self._answered, time.monotonic())
-        try:
-            while not (await asyncio.wait({future}, timeout=PING_SECONDS))[0]:
-                self._ping()
-                if expired is not None and expired():
-                    raise self._origin.fault("it has not answered in time")
-            if future.cancelled():
-                raise self._origin.fault("it ended its own call")
-            return future.result()
-        finally:
-            future.cancel()
-
-    def _ping(self) -> None:
-        silent = time.monotonic() - self._answered
-        if silent > STALL_SECONDS or not self._thread.is_alive():
-            self.lost = True
-            raise self._origin.fault(
-                f"it has blocked its event loop for {silent:.0f} s. Code that blocks belongs into "
-                "a plain function: 'def generate', not 'async def generate'"
-            )
-        self._loop.call_soon_threadsafe(self._answer)
-
-    def _answer(self) -> None:
-        self._answered = time.monotonic()
-
-    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        try:
-            return await work()
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise self._origin.typed(error) from None
-        except BaseException as error:  # noqa: BLE001  # SystemExit would end the loop
-            raise self._origin.typed(error) from None
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        while not (self._closing or self._loop.is_closed()):
+        async with self._pool.use(self.origin, self._make, on_wait or _unheard, holder) as engine:
             try:
-                self._loop.run_forever()
-            except BaseException:  # a task of the extension raised SystemExit
-                log.exception("%s has left its event loop", self._origin)
-        self.lost = True
-        if not self._loop.is_closed():
-            for task in asyncio.all_tasks(self._loop):
-                task.cancel()
-            with contextlib.suppress(BaseException):
-                self._loop.run_until_complete(asyncio.sleep(0))
-            self._loop.close()
+                return await engine.call(op, body, on_event=on_event, on_wait=on_wait, slot=False)
+            except (EngineError, LoadFailed, CallFailed) as error:
+                raise self._typed(error) from None
 
-    def close(self) -> None:
-        """Ends the loop, without waiting for it."""
-        self._closing = True
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._loop.stop)
+    async def release(self, holder: object, body: JsonObject) -> None:
+        """Closes the object of a connection, if there is one, and the process with the last one."""
+        try:
+            engine = self._engine if self.origin in self._pool else None
+            if engine is not None and engine.statistics().loaded:
+                with contextlib.suppress(EngineError):  # whose end has closed everything
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await engine.call("close", body, slot=False)
+        except TimeoutError:
+            raise self.origin.fault(f"aclose() took more than {CLOSE_SECONDS:g} s") from None
+        except (LoadFailed, CallFailed) as error:
+            raise self._typed(error) from None
+        finally:
+            await self._pool.release(holder)
+
+    def listing(self) -> EngineListing | None:
+        """A snapshot of its process, if it has one."""
+        if self._engine is None or (seen := self._engine.statistics()).pid is None:
+            return None
+        return EngineListing(
+            "extension", seen.pid, (self.origin.name,), seen.in_flight, seen.starts
+        )
+
+    def _make(self) -> Engine:
+        kept = {name: os.environ[name] for name in _TRUST if name in os.environ}
+        self._engine = Engine(
+            f"the extension '{self.origin.name}'",
+            PROGRAM,
+            {"origin": dataclasses.asdict(self.origin), "close_seconds": CLOSE_SECONDS},
+            slots=1,  # nobody asks for one: a lane bounds the calls
+            provider=self.origin.name,
+            limits=Limits(
+                hang_seconds=STALL_SECONDS,
+                stall_seconds=math.inf,  # each call has its own limit
+                load_seconds=IMPORT_SECONDS,
+                stop_seconds=STOP_SECONDS,
+            ),
+            environment={**kept, "PYTHONUNBUFFERED": "1"},
+            on_line=_lines(self.origin),
+        )
+        return self._engine
+
+    def _typed(self, error: EngineError | LoadFailed | CallFailed) -> ModeldError:
+        if isinstance(error, EngineDied):
+            return self.origin.died(error.death)
+        if isinstance(error, EngineError):
+            return error
+        failure = error.failure if isinstance(error, LoadFailed) else error
+        try:
+            return self.origin.typed(failure_from_json(failure.detail["failure"]))
+        except Exception:  # noqa: BLE001  # its process says what it likes
+            return self.origin.fault(failure.message)
+
+
+def _unheard(reason: str, position: int | None, progress: float | None = None, /) -> None:
+    """Nobody wants to know why it waits."""
+
+
+def _lines(origin: Origin) -> Callable[[str], None]:
+    """Writes what the process writes to the log, though not more than people can read."""
+    second, count = 0, 0
+
+    def on_line(line: str) -> None:
+        nonlocal second, count
+        now = int(asyncio.get_running_loop().time())
+        if now != second:
+            if count > MOST_LINES:
+                log.warning("%s wrote %d more lines", origin, count - MOST_LINES)
+            second, count = now, 0
+        count += 1
+        if count <= MOST_LINES:
+            log.info("%s: %s", origin.name, line)
+
+    return on_line

@@ -1,25 +1,26 @@
-"""From what a package names to a provider: found without importing, imported in a thread."""
+"""Which extensions there are, and what they say of themselves: nothing here imports any."""
 
 from __future__ import annotations
 
 import importlib
-import inspect
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...core.ports import Row
 from ...core.sessions import ACCEPTED
-from ...extension import API_VERSION, GROUP
+from ...extension import GROUP
 from ..row_quirks import wrong_quirk
 from .origin import Origin
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["DIALECT", "Extension", "find", "load", "provisional"]
+__all__ = ["DIALECT", "Extension", "find", "provisional", "read"]
+
+JsonObject: TypeAlias = dict[str, Any]
 
 log = logging.getLogger("modeld.extensions")
 
@@ -36,8 +37,10 @@ class Extension:
 
     origin: Origin
     row: Row
-    made: Any = None
-    """The class, or the object for all connections; None where the row is all."""
+    serves: bool = False
+    """Whether it makes answers itself, in its process; else the row is all."""
+    features: tuple[str, ...] = ()
+    """What it offers."""
 
 
 def find(configured: Mapping[str, str], taken: Collection[str]) -> dict[str, list[Origin]]:
@@ -86,45 +89,39 @@ def provisional(origin: Origin) -> Row:
     )
 
 
-def load(origin: Origin, dialects: Collection[str]) -> Extension:
-    """Imports what the extension names and says what it is. It blocks, and may raise anything."""
-    module, colon, name = origin.place.partition(":")
-    if not colon or not module or not name:
-        raise origin.missing("it must be named as module:name")
-    try:
-        made: Any = importlib.import_module(module)
-        for part in name.split("."):
-            made = getattr(made, part)
-    except (ImportError, AttributeError) as error:
-        log.exception("%s cannot be loaded", origin)
-        raise origin.missing(f"it cannot be loaded: {type(error).__name__}: {error}") from None
-    version = getattr(made, "api_version", API_VERSION)
-    if version != API_VERSION:
-        raise origin.missing(
-            f"it is written for version {version!r:.20} of the extension API; this daemon has "
-            f"version {API_VERSION}"
+def read(origin: Origin, described: JsonObject, dialects: Collection[str]) -> Extension:
+    """What the process of an extension says that it is, if that will do."""
+    serves, data = described["serves"], described["row"]
+    usual = provisional(origin)
+    if data is None:
+        row = replace(usual, description=described["about"] or origin.summary or usual.description)
+    else:
+        row = _checked(origin, _row(data))
+    if serves:
+        return Extension(
+            origin,
+            replace(row, dialect=DIALECT),
+            serves=True,
+            features=tuple(described["features"]),
         )
-    if isinstance(made, Row):
-        row = _checked(origin, made)
-        if row.dialect not in dialects:
-            known = ", ".join(sorted(dialects))
-            raise origin.fault(f"there is no dialect {row.dialect!r:.40}; there are {known}")
-        if wrong := wrong_quirk(row.dialect, row.quirks):
-            raise origin.fault(wrong)
-        return Extension(origin, row)
-    if not callable(getattr(made, "generate", None)):
-        raise origin.fault(
-            f"it is {_kind(made)}; it must be a Row, or a class or object with generate()"
-        )
-    row = getattr(made, "row", None) or replace(
-        provisional(origin), description=_about(origin, made)
-    )
-    return Extension(origin, replace(_checked(origin, row), dialect=DIALECT), made)
+    if row.dialect not in dialects:
+        known = ", ".join(sorted(dialects))
+        raise origin.fault(f"there is no dialect {row.dialect!r:.40}; there are {known}")
+    if wrong := wrong_quirk(row.dialect, row.quirks):
+        raise origin.fault(wrong)
+    return Extension(origin, row)
 
 
-def _checked(origin: Origin, row: Any) -> Row:
-    if not isinstance(row, Row):
-        raise origin.fault(f"its row is {_kind(row)}, not a Row")
+def _row(data: JsonObject) -> Row:
+    """The row, whatever is in its fields; JSON has lists where it has tuples."""
+    said: dict[str, Any] = {
+        name: tuple(value) if name in _TEXTS and isinstance(value, list) else value
+        for name, value in data.items()
+    }
+    return Row(**said)
+
+
+def _checked(origin: Origin, row: Row) -> Row:
     if row.name != origin.name:
         raise origin.fault(f"its row is of the name {row.name!r:.80}")
     for field in fields(Row):
@@ -138,7 +135,7 @@ def _checked(origin: Origin, row: Any) -> Row:
         else:
             good = isinstance(value, str) or (field.name == "base_url" and value is None)
         if not good:
-            raise origin.fault(f"{field.name} of its row is {_kind(value)}")
+            raise origin.fault(f"{field.name} of its row is of type {type(value).__name__}")
     for package in row.packages:
         if not package.isidentifier():  # to look for a.b, the interpreter imports a
             raise origin.fault(
@@ -151,16 +148,3 @@ def _checked(origin: Origin, row: Any) -> Row:
                 "_API_KEY, _API_TOKEN, _AUTH_TOKEN, _BASE_URL or _ENDPOINT"
             )
     return row
-
-
-def _kind(value: object) -> str:
-    return (
-        f"the class {value.__name__}"
-        if isinstance(value, type)
-        else f"of type {type(value).__name__}"
-    )
-
-
-def _about(origin: Origin, made: Any) -> str:
-    said = inspect.getdoc(made) or ""
-    return said.strip().partition("\n")[0][:200] or origin.summary or f"by {origin.package}"

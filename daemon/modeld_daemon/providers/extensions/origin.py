@@ -11,10 +11,13 @@ from modeld.errors import (
     ERROR_BY_REASON,
     Cancelled,
     DaemonUnavailable,
+    EngineError,
     InternalError,
     ModeldError,
     PrerequisiteError,
 )
+
+from ..engine.words import Death
 
 __all__ = ["Origin"]
 
@@ -47,6 +50,20 @@ class Origin:
     def missing(self, what: str) -> ModeldError:
         """It cannot be used as it is installed."""
         return PrerequisiteError(f"{self}: {what}", provider=self.name)
+
+    def died(self, death: Death) -> ModeldError:
+        """Its process ended. What it wrote last is not told: it may know the secrets of others."""
+        if death.hung:
+            return self.fault(
+                f"it has blocked its event loop or the whole interpreter: process {death.pid} "
+                f"{death.cause}. Code that blocks belongs into a plain function: 'def generate', "
+                "not 'async def generate'"
+            )
+        return EngineError(
+            f"{self}: its process {death.pid} {death.cause}. 'modeld logs' shows what it wrote; the "
+            "next call starts it again",
+            provider=self.name,
+        )
 
     def typed(self, error: BaseException) -> ModeldError:
         """The error as the caller sees it. Whatever it holds is plain and of the right type."""

@@ -1,55 +1,60 @@
-"""What goes into an extension and what comes out of it: copies in, checked values out."""
+"""What an extension gives and tells, checked where it is made: in its own process."""
 
 from __future__ import annotations
 
-import asyncio
-import copy
-import dataclasses
-import json
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from modeld.errors import ModeldError
-from modeld.types import ModelOutput, ModelUsage
+from modeld.types import (
+    StreamEvent,
+    StreamQueuedEvent,
+    StreamReasoningEvent,
+    StreamTextEvent,
+    StreamToolCallEvent,
+)
 
-from ...core.call import Call
-from ...core.ports import ModelListing, Sink, TokenCount
+from ...core.ports import ModelListing, TokenCount
 from ...core.rates import RateLimit, RateLimits
+from .crossing import JsonObject, limits_to_json, told_to_json
 from .origin import Origin
 
-__all__ = ["Relay", "checked_count", "checked_listing", "checked_output"]
+__all__ = ["LARGEST", "Relay", "checked_count", "checked_listing"]
 
-_LARGEST = 2**53
+LARGEST = 2**53
+"""Numbers of tokens are below."""
 
 
 class Relay:
-    """The sink that an extension is given: each delta is checked there and told here.
+    """The sink that an extension is given. Any thread may use it.
 
     A bad delta is raised where it was made and fails the call even if the extension goes on.
+
+    Args:
+        origin: Which extension.
+        emit: Sends an event to the daemon.
     """
 
-    def __init__(self, origin: Origin, sink: Sink | None) -> None:
+    def __init__(self, origin: Origin, emit: Callable[[JsonObject], None]) -> None:
         self.fault: ModeldError | None = None
-        self.heard = time.monotonic()
-        """When there was a sign of life."""
         self._origin = origin
-        self._sink = sink
-        self._loop = asyncio.get_running_loop()
-        self._open = True
+        self._emit = emit
 
     def text(self, text: str) -> None:
         """More text."""
-        self._tell("text", text)
+        self._check_texts("text", text)
+        self._tell(StreamTextEvent(text))
 
     def reasoning(self, reasoning: str) -> None:
         """More reasoning."""
-        self._tell("reasoning", reasoning)
+        self._check_texts("reasoning", reasoning)
+        self._tell(StreamReasoningEvent(reasoning))
 
     def tool_call(self, id: str, function: str, arguments: str) -> None:
         """More of a tool call."""
-        self._tell("tool_call", id, function, arguments)
+        self._check_texts("tool_call", id, function, arguments)
+        self._tell(StreamToolCallEvent(id, function, arguments))
 
     def queued(
         self, reason: str, position: int | None = None, progress: float | None = None
@@ -58,78 +63,25 @@ class Relay:
         good = _is_number(position, int) and _is_number(progress, int | float)
         if not good or not _is_text(reason):
             self._refuse("queued", (reason, position, progress))
-        self._pass(lambda sink: sink.queued(reason, position, progress))
+        self._tell(StreamQueuedEvent(position, reason, progress))
 
-    def copied(self, call: Call) -> Call:
-        """The call for the extension: what it changes in it changes nothing here."""
-        told = call.told
+    def told(self, limits: RateLimits | None) -> None:
+        """What an answer says of limits."""
+        if not _are_limits(limits):
+            self._refuse("told", (limits,))
+        self._emit({"limits": limits_to_json(limits)})
 
-        def tell(limits: RateLimits | None) -> None:
-            if not _are_limits(limits):
-                self._refuse("told", (limits,))
-            self._here(lambda: told(limits))
-
-        return dataclasses.replace(
-            call,
-            messages=copy.deepcopy(call.messages),
-            config=copy.deepcopy(call.config),
-            tools=copy.deepcopy(call.tools),
-            tool_choice=copy.deepcopy(call.tool_choice),
-            session="",
-            told=tell,
-        )
-
-    def close(self) -> None:
-        """What comes from now on belongs to nobody."""
-        self._open = False
-
-    def _tell(self, kind: str, *parts: str) -> None:
+    def _check_texts(self, kind: str, *parts: str) -> None:
         if not all(_is_text(part) for part in parts):
             self._refuse(kind, parts)
-        self._pass(lambda sink: getattr(sink, kind)(*parts))
 
     def _refuse(self, kind: str, values: tuple[object, ...]) -> None:
         names = ", ".join(type(value).__name__ for value in values)
         self.fault = self._origin.fault(f"it sent a bad delta: {kind}({names})")
         raise self.fault
 
-    def _pass(self, tell: Callable[[Sink], None]) -> None:
-        sink = self._sink
-        if sink is not None:
-            self._here(lambda: tell(sink))
-
-    def _here(self, function: Callable[[], None]) -> None:
-        def run() -> None:
-            if self._open:
-                function()
-
-        self.heard = time.monotonic()
-        if self._open:
-            self._loop.call_soon_threadsafe(run)
-
-
-def checked_output(origin: Origin, given: Any, model: str) -> ModelOutput:
-    """A copy of the output, in which every value is of its type."""
-    if not isinstance(given, ModelOutput):
-        raise origin.fault(f"it gave a {type(given).__name__}, not a ModelOutput")
-    try:
-        text = json.dumps(given.to_dict(), ensure_ascii=False)
-        text.encode()
-        output = ModelOutput.from_dict(json.loads(text))
-    except Exception as error:  # noqa: BLE001  # whatever the values of somebody else raise
-        raise origin.fault(f"its ModelOutput cannot be used: {error}") from None
-    if not output.choices:
-        raise origin.fault("its ModelOutput has no choices")
-    output.model = output.model or model
-    _check_usage(origin, output.usage)
-    return output
-
-
-def _check_usage(origin: Origin, usage: ModelUsage | None) -> None:
-    for field in dataclasses.fields(ModelUsage):
-        value = None if usage is None else getattr(usage, field.name)
-        if value is not None and not 0 <= value < _LARGEST:
-            raise origin.fault(f"{field.name} of its usage is {value}")
+    def _tell(self, event: StreamEvent) -> None:
+        self._emit({"told": told_to_json(event)})
 
 
 def checked_count(origin: Origin, given: Any) -> TokenCount:
@@ -137,7 +89,7 @@ def checked_count(origin: Origin, given: Any) -> TokenCount:
     tokens, estimated = given, False
     if isinstance(given, TokenCount):
         tokens, estimated = given.tokens, bool(given.estimated)
-    if not isinstance(tokens, int) or isinstance(tokens, bool) or not 0 <= tokens < _LARGEST:
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or not 0 <= tokens < LARGEST:
         raise origin.fault(f"it counted {tokens!r:.80} tokens")
     return TokenCount(tokens, estimated=estimated)
 
@@ -173,7 +125,7 @@ def _is_number(value: Any, of: Any) -> bool:
     if value is None:
         return True
     right = isinstance(value, of) and not isinstance(value, bool)
-    return right and math.isfinite(value) and 0 <= value < _LARGEST
+    return right and math.isfinite(value) and 0 <= value < LARGEST
 
 
 def _are_limits(limits: Any) -> bool:

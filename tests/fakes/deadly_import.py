@@ -1,0 +1,5 @@
+"""A package whose native code aborts when it is imported."""
+
+import os
+
+os.abort()
