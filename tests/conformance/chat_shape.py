@@ -7,8 +7,8 @@ from typing import Any
 
 from modeld.types import ToolChoice, ToolFunction
 
+from .column import Body, Piece
 from .script import LOGPROBS
-from .wire import Body, Piece
 
 _CHOICES: dict[str, ToolChoice] = {
     "auto": "auto",

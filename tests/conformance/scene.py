@@ -22,8 +22,9 @@ from tests.fakes.exact_server import Answer as Conduct
 from tests.fakes.exact_server import Seen, serving
 from tests.fakes.google_account import service_account
 
+from .column import Body
 from .script import call
-from .wire import KEY, Answer, Body, Failure, Wire, as_json
+from .wire import KEY, Answer, Failure, Wire, as_json
 
 JSON = "application/json"
 REGISTRY = Registry(Path("no-data"))  # these dialects keep nothing on disk

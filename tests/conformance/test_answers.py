@@ -13,6 +13,7 @@ from modeld.types import ContentReasoning, JsonObject, ModelOutput
 from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
 
+from .column import AnswerName
 from .scene import Heard, ask, beginning, provider_of, route_of, saying
 from .script import (
     LOGPROBS,
@@ -28,7 +29,7 @@ from .script import (
     call,
     usage_of,
 )
-from .wire import AnswerName, Wire
+from .wire import Wire
 
 ANSWERS: tuple[AnswerName, ...] = get_args(AnswerName)
 CUT: tuple[AnswerName, ...] = ("max_tokens", "content_filter", "model_length")

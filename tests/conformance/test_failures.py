@@ -23,6 +23,7 @@ from modeld.errors import (
 from modeld_daemon.core.failure import FailureKind, kind_of
 from tests.fakes.exact_server import Seen
 
+from .column import FailureName
 from .scene import (
     JSON,
     beginning,
@@ -34,7 +35,7 @@ from .scene import (
     writing,
 )
 from .script import RETRY_AFTER, call
-from .wire import KEY, Answer, FailureName, Wire, as_json
+from .wire import KEY, Answer, Wire, as_json
 
 MEANINGS: dict[FailureName, tuple[type[ModeldError], FailureKind]] = {
     "unauthorized": (AuthenticationError, "final"),

@@ -20,6 +20,7 @@ from modeld.types import (
     ToolFunction,
 )
 
+from .column import AnswerName, Piece
 from .scene import Heard, ask, saying
 from .script import (
     IMAGE_URI,
@@ -37,7 +38,7 @@ from .script import (
     TOOLS,
     call,
 )
-from .wire import KEY, AnswerName, Piece, Wire
+from .wire import KEY, Wire
 
 HI = ChatMessageUser("Hi")
 OSLO_CALL = Piece("call", "", OSLO_ID, TOOL, OSLO)
