@@ -22,7 +22,7 @@ import anyio
 
 from .link import Link
 from .watchdog import Limits, Watchdog
-from .words import CallFailed, Death, JsonObject, Reply
+from .words import CallFailed, Death, JsonObject, Reply, makes_sense
 
 log = logging.getLogger("modeld.engine")
 
@@ -127,6 +127,9 @@ class EngineProcess:
         return self._errors.lines()
 
     def _take(self, message: JsonObject) -> None:
+        if not makes_sense(message):
+            self.kill("sent a message that makes no sense and was killed")
+            return
         self._watchdog.heard()
         id = message.get("id", 0)
         call = self._calls.get(id)
