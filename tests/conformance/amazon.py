@@ -13,7 +13,8 @@ from typing import Any
 
 from tests.fakes.aws_frames import frame
 
-from .wire import Failure, FailureName, Framing
+from .column import FailureName
+from .wire import Failure, Framing
 
 __all__ = ["CHUNKS", "FAILURES", "FRAMES", "HEADERS", "TROUBLE"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from modeld.types import ToolChoice, ToolFunction
 
+from .column import Body, Piece
 from .script import LOGPROBS
-from .wire import Body, Piece
 
 _CHOICES: dict[str, ToolChoice] = {
     "auto": "auto",
@@ -39,7 +39,8 @@ def said(body: Body) -> list[Piece]:
             pieces += _parts(role, content)
         for call in message.get("tool_calls") or ():
             function = call["function"]
-            arguments = json.loads(function["arguments"])
+            arguments = function["arguments"]  # JSON; templates have the value
+            arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
             pieces.append(Piece("call", "", call["id"], function["name"], arguments))
     return pieces
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,27 +22,11 @@ from tests.fakes.exact_server import Seen, serving
 from tests.fakes.google_account import service_account
 
 from .script import call
-from .wire import KEY, Answer, Body, Failure, Wire, as_json
+from .stage import Heard
+from .wire import KEY, Answer, Failure, Wire, as_json
 
 JSON = "application/json"
 REGISTRY = Registry(Path("no-data"))  # these dialects keep nothing on disk
-
-
-@dataclass
-class Heard:
-    """What came of a call."""
-
-    output: ModelOutput
-    deltas: Deltas
-    heads: list[str] = field(default_factory=list)
-    bodies: list[Body] = field(default_factory=list)
-    raw: list[bytes] = field(default_factory=list)
-
-    @property
-    def body(self) -> Body:
-        """The body of the only request."""
-        assert len(self.bodies) == 1
-        return self.bodies[0]
 
 
 @asynccontextmanager

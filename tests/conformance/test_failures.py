@@ -23,18 +23,18 @@ from modeld.errors import (
 from modeld_daemon.core.failure import FailureKind, kind_of
 from tests.fakes.exact_server import Seen
 
+from .column import Column, FailureName
 from .scene import (
     JSON,
     beginning,
     failing,
-    refusing,
     response,
     saying,
     unreached,
     writing,
 )
 from .script import RETRY_AFTER, call
-from .wire import KEY, Answer, FailureName, Wire, as_json
+from .wire import KEY, Answer, as_json
 
 MEANINGS: dict[FailureName, tuple[type[ModeldError], FailureKind]] = {
     "unauthorized": (AuthenticationError, "final"),
@@ -48,22 +48,21 @@ MEANINGS: dict[FailureName, tuple[type[ModeldError], FailureKind]] = {
 }
 
 
-def check(wire: Wire, error: ModeldError, kind: type[ModeldError], may: FailureKind) -> None:
+def check(column: Column, error: ModeldError, kind: type[ModeldError], may: FailureKind) -> None:
     """The class and what it means; an error names its provider and never the key."""
     assert type(error) is kind
     assert kind_of(error) == may
-    assert error.provider == wire.provider
+    assert error.provider == column.provider
     assert error.message
     assert KEY not in f"{error} {error!r}"
 
 
 @pytest.mark.parametrize("name", get_args(FailureName))
-def test_a_failure_has_its_class(wire, stream, name):
-    failure = wire.failure(name)
-    error = failing(wire, refusing(failure), call(), stream=stream)
-    check(wire, error, *MEANINGS[name])
-    assert error.status == failure.status
-    assert error.model == f"{wire.provider}/{wire.model}"
+def test_a_failure_has_its_class(stage, stream, name):
+    error = stage.fail(name, call(), stream=stream)
+    check(stage.column, error, *MEANINGS[name])
+    assert error.status == stage.status_of(name)
+    assert error.model == stage.model
     assert error.retry_after == (RETRY_AFTER if name == "rate_limit" else None)
 
 

@@ -1,12 +1,11 @@
-"""What rows claim to offer (`providers/features.py`), held to what their wires show.
+"""What rows claim to offer (`providers/features.py`), held to what their columns show.
 
-A claim that no wire of the row shows fails, and so does an ability that nobody claims. One shows it
+A claim that no column of the row shows fails, and so does an ability that nobody claims. One shows it
 that sends what is asked for without a warning, or reads what only such an answer has.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -23,27 +22,19 @@ from modeld.types import (
     ContentVideo,
 )
 from modeld_daemon.core.call import Call
-from modeld_daemon.core.ports import Provider
 from modeld_daemon.providers.features import KNOWN
-from tests.fakes.exact_server import Seen, serving
 
-from .conftest import WIRES
-from .scene import JSON, REGISTRY, Heard, ask, provider_of, response, route_of, saying, wants_stream
+from .conftest import HOUSED, LOADING, STAGES
+from .scene import REGISTRY
 from .script import IMAGE_URI, PDF_URI, SCHEMA, TOOLS, call
-from .wire import Wire, as_json
+from .stage import Heard, Stage
 
 WAV_URI = "data:audio/wav;base64,UklGRiQAAABXQVZFZm10IBAAAAABAAEA"
 MP4_URI = "data:video/mp4;base64,AAAAIGZ0eXBpc29tAAACAGlzb21pc28y"
-COUNTED = {"input_tokens": 42, "totalTokens": 42, "inputTokens": 42}
-LISTED = {
-    "data": [{"id": "m-1"}],
-    "models": [{"name": "models/m-1"}],
-    "publisherModels": [{"name": "publishers/p/models/m-1"}],
-    "modelSummaries": [{"modelId": "anthropic.m-1"}],
-}
-"""In the words of each API."""
 
-ROWS = {row.name: row for row in REGISTRY.rows() if row.network}
+ENGINES = {housed.column.provider: housed.column for housed in HOUSED}
+ROWS = {row.name: row for row in REGISTRY.rows() if row.network or row.name in ENGINES}
+pytestmark = pytest.mark.timeout(LOADING)
 UNSAID = {
     ("grok", "audio"): "Responses takes sound for the sake of routers",
     ("openai", "video"): "OpenAI takes none; servers that speak its API do",
@@ -53,17 +44,17 @@ UNSAID = {
 """Abilities that a dialect has for the sake of other rows, and why these do not claim them."""
 
 
-def wires_of(name: str) -> list[Wire]:
+def stages_of(name: str) -> list[Stage]:
     """Those of the API that the row is for; other APIs are for those who name them."""
     row = ROWS[name]
-    found = [wire for wire in WIRES if wire.provider == name]
+    found = [stage for stage in STAGES if stage.column.provider == name]
     if row.quirks.get("usual_api"):
-        found = [wire for wire in found if "responses_api" not in wire.args]
+        found = [stage for stage in found if "responses_api" not in stage.column.args]
     return found
 
 
-def asked(wire: Wire, *messages: ChatMessageUser, **more: object) -> Heard:
-    return ask(wire, saying(wire.answers["text"]), call(*messages, **more))
+def asked(stage: Stage, *messages: ChatMessageUser, **more: object) -> Heard:
+    return stage.say("text", call(*messages, **more))
 
 
 def warned(heard: Heard) -> bool:
@@ -73,74 +64,51 @@ def warned(heard: Heard) -> bool:
 # -- what shows it ---------------------------------------------------------------------------
 
 
-def streams(wire: Wire) -> bool:
-    heard = ask(wire, saying(wire.answers["text"]), call(), stream=True)
+def streams(stage: Stage) -> bool:
+    heard = stage.say("text", call(), stream=True)
     return len(heard.deltas.texts) > 1
 
 
-def calls_tools(wire: Wire) -> bool:
-    return len(wire.readers.tools_of(asked(wire, tools=TOOLS).body)) == len(TOOLS)
+def calls_tools(stage: Stage) -> bool:
+    return len(stage.readers.tools_of(asked(stage, tools=TOOLS).body)) == len(TOOLS)
 
 
-def takes(part: Content, uri: str) -> Callable[[Wire], bool]:
-    def sends(wire: Wire) -> bool:
-        heard = asked(wire, ChatMessageUser([ContentText("What?"), part]))
+def takes(part: Content, uri: str) -> Callable[[Stage], bool]:
+    def sends(stage: Stage) -> bool:
+        heard = asked(stage, ChatMessageUser([ContentText("What?"), part]))
         return uri.partition(",")[2].encode() in heard.raw[0] and not warned(heard)
 
     return sends
 
 
-def thinks(wire: Wire) -> bool:
-    if "thoughts" in wire.missing:
+def thinks(stage: Stage) -> bool:
+    if "thoughts" in stage.column.missing:
         return False
-    heard = ask(wire, saying(wire.answers["thoughts"]), call(), model=wire.thinker)
+    heard = stage.say("thoughts", call(), thinking=True)
     return any(isinstance(part, ContentReasoning) for part in heard.output.message.content_list)
 
 
-def has_schemas(wire: Wire) -> bool:
-    heard = asked(wire, response_schema=SCHEMA)
-    return "city" in wire.readers.schema_of(heard.body)["properties"] and not warned(heard)
+def has_schemas(stage: Stage) -> bool:
+    heard = asked(stage, response_schema=SCHEMA)
+    return "city" in stage.readers.schema_of(heard.body)["properties"] and not warned(heard)
 
 
-def has_logprobs(wire: Wire) -> bool:
-    heard = asked(wire, logprobs=True)
-    return heard.body != asked(wire).body and not warned(heard)
+def has_logprobs(stage: Stage) -> bool:
+    heard = asked(stage, logprobs=True)
+    return heard.body != asked(stage).body and not warned(heard)
 
 
-def counts(wire: Wire) -> bool:
-    async def count(provider: Provider) -> bool:
-        told = await provider.count_tokens(Call("1", [ChatMessageUser("Hi")]), route_of(wire))
-        return not told.estimated and told.tokens == 42
-
-    return with_provider(wire, count)
+def counts(stage: Stage) -> bool:
+    told = stage.count(Call("1", [ChatMessageUser("Hi")]))
+    return not told.estimated and told.tokens == stage.counted
 
 
-def lists(wire: Wire) -> bool:
-    async def list_models(provider: Provider) -> bool:
-        models = getattr(provider, "models", None)
-        listed = await models() if models is not None else None
-        return bool(listed) and listed[0].name.startswith(f"{wire.provider}/")
-
-    return with_provider(wire, list_models)
+def lists(stage: Stage) -> bool:
+    listed = stage.models()
+    return bool(listed) and listed[0].name.startswith(f"{stage.column.provider}/")
 
 
-def with_provider(wire: Wire, act: Callable[[Provider], object]) -> bool:
-    """What is found at a server that counts and lists."""
-
-    async def answer(seen: Seen) -> None:
-        assert not (seen.body and wants_stream(seen))
-        body = LISTED if seen.head.startswith(b"GET") else COUNTED
-        seen.writer.write(response(as_json(body), JSON))
-
-    async def scene() -> bool:
-        async with serving(answer) as server, provider_of(wire, server.port) as provider:
-            found: bool = await act(provider)  # type: ignore[misc]
-            return found
-
-    return asyncio.run(scene())
-
-
-SHOWS: dict[str, Callable[[Wire], bool]] = {
+SHOWS: dict[str, Callable[[Stage], bool]] = {
     "streaming": streams,
     "tools": calls_tools,
     "images": takes(ContentImage(IMAGE_URI), IMAGE_URI),
@@ -155,9 +123,9 @@ SHOWS: dict[str, Callable[[Wire], bool]] = {
 }
 
 
-def shown(wire: Wire, feature: str) -> bool:
+def shown(stage: Stage, feature: str) -> bool:
     try:
-        return SHOWS[feature](wire)
+        return SHOWS[feature](stage)
     except (ModeldError, KeyError):  # it is refused, or not in the request
         return False
 
@@ -165,13 +133,15 @@ def shown(wire: Wire, feature: str) -> bool:
 # -- the claims ------------------------------------------------------------------------------
 
 
-def test_every_row_with_a_network_has_a_wire():
-    assert {wire.provider for wire in WIRES} == set(ROWS)
+def test_every_row_of_a_model_has_a_column():
+    scripted = {"mockllm", "none"}
+    assert set(ROWS) == {row.name for row in REGISTRY.rows()} - scripted
+    assert {stage.column.provider for stage in STAGES} == set(ROWS)
 
 
 def test_every_row_that_differs_is_run_as_it_is():
     """By its own API, and not only as a caller may ask for."""
-    assert [name for name in ROWS if not wires_of(name)] == []
+    assert [name for name in ROWS if not stages_of(name)] == []
 
 
 def test_every_feature_can_be_shown():
@@ -182,7 +152,7 @@ def test_every_feature_can_be_shown():
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_offers_what_it_claims_and_no_more(name, feature):
     claimed = feature in REGISTRY.features(ROWS[name])
-    found = any(shown(wire, feature) for wire in wires_of(name))
+    found = any(shown(stage, feature) for stage in stages_of(name))
     if (name, feature) in UNSAID:
         assert (claimed, found) == (False, True)
     else:

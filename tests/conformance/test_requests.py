@@ -20,38 +20,38 @@ from modeld.types import (
     ToolFunction,
 )
 
-from .scene import Heard, ask, saying
+from .column import AnswerName, Piece
+from .scene import ask, saying
 from .script import (
     IMAGE_URI,
     LOGPROBS,
     MAX_TOKENS,
     OSLO,
-    OSLO_ID,
     PARAMETERS,
     PDF_URI,
     ROME,
-    ROME_ID,
     SCHEMA,
     TEXT,
     TOOL,
     TOOLS,
     call,
 )
-from .wire import KEY, AnswerName, Piece, Wire
+from .stage import Heard, Stage
+from .wire import KEY
 
 HI = ChatMessageUser("Hi")
-OSLO_CALL = Piece("call", "", OSLO_ID, TOOL, OSLO)
-ROME_CALL = Piece("call", "", ROME_ID, TOOL, ROME)
+OSLO_CALL = Piece("call", "", "", TOOL, OSLO)
+ROME_CALL = Piece("call", "", "", TOOL, ROME)
 
 
-def heard(wire: Wire, *messages: ChatMessage, **more: Any) -> Heard:
+def heard(stage: Stage, *messages: ChatMessage, **more: Any) -> Heard:
     """What comes of a call that is answered with a text."""
-    return ask(wire, saying(wire.answer("text")), call(*messages, **more))
+    return stage.say("text", call(*messages, **more))
 
 
-def first(wire: Wire, answer: AnswerName) -> ModelOutput:
+def first(stage: Stage, answer: AnswerName) -> ModelOutput:
     """The output of a first turn."""
-    return ask(wire, saying(wire.answer(answer)), call(HI, tools=TOOLS), model=wire.thinker).output
+    return stage.say(answer, call(HI, tools=TOOLS), thinking=True).output
 
 
 def answer_to(made: ToolCall, text: str) -> ChatMessageTool:
@@ -59,142 +59,143 @@ def answer_to(made: ToolCall, text: str) -> ChatMessageTool:
 
 
 def test_a_call_goes_to_its_place_with_its_key(wire):
-    line, *headers = heard(wire).heads[0].split("\r\n")
+    line, *headers = ask(wire, saying(wire.answer("text")), call()).heads[0].split("\r\n")
     assert line == wire.place
     assert [header for header in headers if header.endswith(KEY)]
 
 
-def test_the_length_of_an_answer_is_limited(wire):
-    assert wire.readers.max_tokens_of(heard(wire).body) == MAX_TOKENS
+def test_the_length_of_an_answer_is_limited(stage):
+    assert stage.readers.max_tokens_of(heard(stage).body) == MAX_TOKENS
 
 
-def test_a_system_message_is_one(wire):
-    wire.offers("conversation")
-    body = heard(wire, ChatMessageSystem("Be brief."), HI).body
-    assert wire.readers.system_of(body) == "Be brief."
-    assert wire.readers.said(body) == [Piece("user", "Hi")]
+def test_a_system_message_is_one(stage):
+    stage.offers("conversation")
+    body = heard(stage, ChatMessageSystem("Be brief."), HI).body
+    assert stage.readers.system_of(body) == "Be brief."
+    assert stage.readers.said(body) == [Piece("user", "Hi")]
 
 
-def test_turns_go_in_their_order(wire):
-    wire.offers("conversation")
+def test_turns_go_in_their_order(stage):
+    stage.offers("conversation")
     turns = [HI, ChatMessageAssistant("Hello."), ChatMessageUser("Why?")]
-    body = heard(wire, *turns).body
-    assert wire.readers.said(body) == [
+    body = heard(stage, *turns).body
+    assert stage.readers.said(body) == [
         Piece("user", "Hi"),
         Piece("assistant", "Hello."),
         Piece("user", "Why?"),
     ]
 
 
-def test_tools_are_offered_with_their_schemas(wire):
-    wire.offers("tool")
-    body = heard(wire, tools=TOOLS).body
-    assert wire.readers.tools_of(body) == {tool.name: PARAMETERS.to_dict() for tool in TOOLS}
-    assert wire.readers.choice_of(body) in ("auto", None)
+def test_tools_are_offered_with_their_schemas(stage):
+    stage.offers("tool")
+    body = heard(stage, tools=TOOLS).body
+    assert stage.readers.tools_of(body) == {tool.name: PARAMETERS.to_dict() for tool in TOOLS}
+    assert stage.readers.choice_of(body) in ("auto", None)
 
 
-def test_a_call_without_tools_offers_none(wire):
-    body = heard(wire).body
-    assert wire.readers.tools_of(body) == {}
-    assert wire.readers.choice_of(body) is None
+def test_a_call_without_tools_offers_none(stage):
+    body = heard(stage).body
+    assert stage.readers.tools_of(body) == {}
+    assert stage.readers.choice_of(body) is None
 
 
 @pytest.mark.parametrize("choice", [ToolFunction(TOOL), "any", "none"], ids=["one", "any", "none"])
-def test_a_choice_of_tools_is_said(wire, choice):
-    wire.offers("tool")
+def test_a_choice_of_tools_is_said(stage, choice):
+    stage.offers("tool")
+    stage.offers("choice")
     if choice == "none":
-        wire.offers("choice_none")
-    body = heard(wire, tools=TOOLS, tool_choice=choice).body
-    assert wire.readers.choice_of(body) == choice
-    assert len(wire.readers.tools_of(body)) == len(TOOLS)
+        stage.offers("choice_none")
+    body = heard(stage, tools=TOOLS, tool_choice=choice).body
+    assert stage.readers.choice_of(body) == choice
+    assert len(stage.readers.tools_of(body)) == len(TOOLS)
 
 
-def test_a_tools_answer_goes_back_to_its_call(wire):
-    output = first(wire, "tool")
+def test_a_tools_answer_goes_back_to_its_call(stage):
+    output = first(stage, "tool")
     (made,) = output.message.tool_calls or ()
-    body = heard(wire, HI, output.message, answer_to(made, "Sunny"), tools=TOOLS).body
-    assert wire.readers.said(body) == [
+    body = heard(stage, HI, output.message, answer_to(made, "Sunny"), tools=TOOLS).body
+    assert stage.readers.said(body) == [
         Piece("user", "Hi"),
-        OSLO_CALL,
-        Piece("answer", "Sunny", OSLO_ID),
+        OSLO_CALL._replace(id=made.id),
+        Piece("answer", "Sunny", made.id),
     ]
 
 
-def test_answers_of_parallel_tools_go_back_to_their_calls(wire):
-    output = first(wire, "parallel")
+def test_answers_of_parallel_tools_go_back_to_their_calls(stage):
+    output = first(stage, "parallel")
     oslo, rome = output.message.tool_calls or ()
     answers = [answer_to(oslo, "Sunny"), answer_to(rome, "Rain")]
     thanks = ChatMessageUser("Thanks")
-    body = heard(wire, HI, output.message, *answers, thanks, tools=TOOLS).body
-    assert wire.readers.said(body) == [
+    body = heard(stage, HI, output.message, *answers, thanks, tools=TOOLS).body
+    assert stage.readers.said(body) == [
         Piece("user", "Hi"),
-        OSLO_CALL,
-        ROME_CALL,
-        Piece("answer", "Sunny", OSLO_ID),
-        Piece("answer", "Rain", ROME_ID),
+        OSLO_CALL._replace(id=oslo.id),
+        ROME_CALL._replace(id=rome.id),
+        Piece("answer", "Sunny", oslo.id),
+        Piece("answer", "Rain", rome.id),
         Piece("user", "Thanks"),
     ]
 
 
-def test_a_picture_goes_as_it_is(wire):
-    wire.offers("conversation")
+def test_a_picture_goes_as_it_is(stage):
+    stage.offers("conversation")
+    stage.offers("media")
     message = ChatMessageUser([ContentText("See"), ContentImage(IMAGE_URI)])
-    assert wire.readers.said(heard(wire, message).body) == [
+    assert stage.readers.said(heard(stage, message).body) == [
         Piece("user", "See"),
         Piece("image", IMAGE_URI),
     ]
 
 
-def test_a_document_goes_as_it_is(wire):
-    wire.offers("conversation")
+def test_a_document_goes_as_it_is(stage):
+    stage.offers("conversation")
+    stage.offers("media")
     message = ChatMessageUser([ContentText("Read"), ContentDocument(PDF_URI)])
-    assert wire.readers.said(heard(wire, message).body) == [
+    assert stage.readers.said(heard(stage, message).body) == [
         Piece("user", "Read"),
         Piece("document", PDF_URI),
     ]
 
 
-def test_thoughts_go_back_byte_for_byte(wire, stream):
-    answer = saying(wire.answer("thoughts"))
-    output = ask(wire, answer, call(HI), stream=stream, model=wire.thinker).output
+def test_thoughts_go_back_byte_for_byte(stage, stream):
+    output = stage.say("thoughts", call(HI), stream=stream, thinking=True).output
     history = [HI, output.message, ChatMessageUser("Go on")]
-    again = ask(wire, saying(wire.answer("text")), call(*history), model=wire.thinker)
-    assert wire.readers.thoughts_of(again.body) == wire.thoughts["thoughts"]
-    if wire.signature is not None:
-        assert wire.signature.encode() in again.raw[0]
-    said = wire.readers.said(again.body)
+    again = stage.say("text", call(*history), thinking=True)
+    assert stage.readers.thoughts_of(again.body) == stage.column.thoughts["thoughts"]
+    if stage.column.signature is not None:
+        assert stage.column.signature.encode() in again.raw[0]
+    said = stage.readers.said(again.body)
     assert [piece for piece in said if piece.text != TEXT] == [
         Piece("user", "Hi"),
         Piece("user", "Go on"),
     ]
 
 
-def test_thoughts_go_back_with_the_call_that_they_led_to(wire, stream):
+def test_thoughts_go_back_with_the_call_that_they_led_to(stage, stream):
     asked = call(HI, tools=TOOLS)
-    answer = saying(wire.answer("thoughts_and_tool"))
-    output = ask(wire, answer, asked, stream=stream, model=wire.thinker).output
+    output = stage.say("thoughts_and_tool", asked, stream=stream, thinking=True).output
     (made,) = output.message.tool_calls or ()
     history = [HI, output.message, answer_to(made, "Sunny")]
     follow = call(*history, tools=TOOLS)
-    again = ask(wire, saying(wire.answer("text")), follow, model=wire.thinker)
-    assert wire.readers.thoughts_of(again.body) == wire.thoughts["thoughts_and_tool"]
-    assert wire.readers.said(again.body) == [
+    again = stage.say("text", follow, thinking=True)
+    assert stage.readers.thoughts_of(again.body) == stage.column.thoughts["thoughts_and_tool"]
+    assert stage.readers.said(again.body) == [
         Piece("user", "Hi"),
-        OSLO_CALL,
-        Piece("answer", "Sunny", OSLO_ID),
+        OSLO_CALL._replace(id=made.id),
+        Piece("answer", "Sunny", made.id),
     ]
 
 
-def test_a_schema_of_the_answer_is_sent(wire):
-    wire.offers("structured")
-    body = heard(wire, response_schema=SCHEMA).body
-    schema = wire.readers.schema_of(body)
+def test_a_schema_of_the_answer_is_sent(stage):
+    stage.offers("structured")
+    body = heard(stage, response_schema=SCHEMA).body
+    schema = stage.readers.schema_of(body)
     assert schema["properties"] == {"city": {"type": "string"}}
     assert schema["required"] == ["city"]
 
 
-def test_log_probabilities_are_asked_for(wire):
-    wire.offers("logprobs")
-    assert wire.readers.top_logprobs_of is not None
-    body = heard(wire, logprobs=True, top_logprobs=len(LOGPROBS)).body
-    assert wire.readers.top_logprobs_of(body) == len(LOGPROBS)
+def test_log_probabilities_are_asked_for(stage):
+    stage.offers("logprobs")
+    assert stage.readers.top_logprobs_of is not None
+    body = heard(stage, logprobs=True, top_logprobs=len(LOGPROBS)).body
+    assert stage.readers.top_logprobs_of(body) == len(LOGPROBS)

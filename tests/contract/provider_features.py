@@ -36,7 +36,7 @@ from modeld_daemon.providers.registry import Registry
 
 from .speakers import PROFILES, SPEAKERS, Speaker, Spoken
 
-__all__ = ["HOUSE", "can", "fate", "generated"]
+__all__ = ["HOUSE", "fate", "generated"]
 
 REGISTRY = Registry(Path("no-data"))
 
@@ -184,19 +184,6 @@ def _abilities() -> Iterator[Sequence[str]]:
         "token counting",
         *("counted" if speaker.counts else "estimated" for speaker in speakers),
     )
-
-
-def can(speaker: Speaker) -> set[str]:
-    """What a dialect's requests show of the features that providers claim."""
-    shown = {
-        "streaming": speaker.streams,
-        "tools": _takes_tools(speaker),
-        "schema": "sent" in fate(speaker, "response_schema"),
-        "logprobs": "sent" in fate(speaker, "logprobs"),
-        "count": speaker.counts,
-        **{name: _takes(speaker, part) for name, part in _MEDIA.items()},
-    }
-    return {name for name, said in shown.items() if said}
 
 
 def _word(said: bool) -> str:

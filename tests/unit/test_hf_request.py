@@ -311,7 +311,8 @@ def test_failures_of_the_engine(kind: str, reason: str, expected: type[Exception
 def test_a_prompt_that_is_too_long_is_a_result():
     failure = CallFailed("engine", "too long", {"type": "context_overflow", "prompt_tokens": 9})
     assert is_overflow(failure)
-    output = overflow_output("a/b", "too long", 9)
+    output = overflow_output("a/b", "too long", 9, 0.5)
     assert (output.stop_reason, output.error, output.usage.input_tokens) == (
         "model_length", "too long", 9,
     )  # fmt: skip
+    assert (output.input_context_tokens, output.time) == (9, 0.5)

@@ -116,10 +116,15 @@ def test_a_conversation_becomes_text():
     assert build_messages(messages) == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "one\ntwo"},
-        {"role": "assistant", "content": 'I add.\n{"name": "add", "arguments": {"a": 1}}'},
+        {
+            "role": "assistant",
+            "content": 'I add.\n{"name": "add", "arguments": {"a": 1}}',
+            "reasoning_content": "hm",
+        },
         {"role": "tool", "content": "3"},
         {"role": "tool", "content": "Error: too slow"},
     ]
+    assert "reasoning_content" not in build_messages(messages, "none")[2]
 
 
 def test_media_are_refused_by_name():
@@ -180,6 +185,14 @@ def test_chunks_become_events_and_one_result():
     assert chunks.error == {"code": 400, "message": "no"}
 
 
+def test_thoughts_come_without_the_white_space_around_them():
+    chunks = Chunks()
+    pieces = ["\n ", "hm", " \n", "yes ", "\n\n"]
+    events = [chunks.take({"choices": [{"delta": {"reasoning_content": p}}]}) for p in pieces]
+    assert events == [None, {"reasoning": "hm"}, None, {"reasoning": " \nyes"}, None]
+    assert chunks.result()["reasoning"] == "hm \nyes"
+
+
 @pytest.mark.parametrize(
     "finish, made, limit, reason",
     [
@@ -228,8 +241,9 @@ def test_a_prompt_that_is_too_long_is_a_result():
     detail = {"type": "exceed_context_size_error", "code": 400}
     assert is_overflow(CallFailed("engine", "too long", detail))
     assert not is_overflow(CallFailed("engine", "other", {"code": 400}))
-    output = overflow_output("m", "too long", 5000)
+    output = overflow_output("m", "too long", 5000, 0.5)
     assert (output.stop_reason, output.completion, output.error) == ("model_length", "", "too long")
+    assert (output.input_context_tokens, output.time) == (5000, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
         *("logprobs", "count", "list"),
     ),
     "huggingface": ("streaming", "tools", "reasoning", "logprobs", "count", "list"),
-    "llama_cpp": ("streaming", "schema", "logprobs", "count", "list"),
+    "llama_cpp": ("streaming", "reasoning", "schema", "logprobs", "count", "list"),
     "mistral": (
         *("streaming", "tools", "images", "audio", "documents", "reasoning", "schema", "logprobs"),
         "list",

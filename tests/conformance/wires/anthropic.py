@@ -9,6 +9,7 @@ from modeld.types import ToolChoice, ToolFunction
 from tests.fakes.anthropic_wire import USAGE, text
 from tests.fakes.anthropic_wire import body as message
 
+from ..column import Body, Piece, Readers
 from ..script import (
     CIPHER,
     OSLO,
@@ -22,7 +23,7 @@ from ..script import (
     THOUGHTS,
     TOOL,
 )
-from ..wire import Answer, Body, Failure, Piece, Readers, Wire
+from ..wire import Answer, Failure, Wire
 
 THINKING = {"type": "thinking", "thinking": THOUGHTS, "signature": SIGNATURE}
 REDACTED = {"type": "redacted_thinking", "data": CIPHER}

@@ -11,6 +11,7 @@ from typing import Any
 from modeld.types import ToolChoice, ToolFunction
 
 from ..amazon import FAILURES, FRAMES, HEADERS, TROUBLE
+from ..column import Body, Piece, Readers
 from ..script import (
     CIPHER,
     OSLO,
@@ -23,7 +24,7 @@ from ..script import (
     THOUGHTS,
     TOOL,
 )
-from ..wire import Answer, Body, Piece, Readers, Wire
+from ..wire import Answer, Wire
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 USAGE = {

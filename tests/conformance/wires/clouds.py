@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from ..amazon import CHUNKS, HEADERS, TROUBLE
 from ..amazon import FAILURES as OF_AMAZON
-from ..wire import Answer, AnswerName, Failure, Wire
+from ..column import AnswerName
+from ..wire import Answer, Failure, Wire
 from .anthropic import WIRE as ANTHROPIC
 from .google import FAILURES as OF_GOOGLE
 from .google import WIRE as GEMINI

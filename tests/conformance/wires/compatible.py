@@ -16,8 +16,9 @@ from tests.fakes.unknown_models import UNKNOWN
 
 from ..chat_shape import call, chunk, completion
 from ..chat_shape import said as said_in_full
+from ..column import Body, Piece
 from ..script import LOGPROBS, OSLO, OSLO_ID, TEXT, THOUGHTS, TOOL
-from ..wire import Answer, Body, Failure, Piece, Wire
+from ..wire import Answer, Failure, Wire
 from .openai_chat import DETAIL, HALVES, LAST, USAGE, Thought, calls, detailed, error, thoughts
 from .openai_chat import WIRE as CHAT
 from .openai_responses import WIRE as RESPONSES

@@ -11,8 +11,9 @@ from typing import Any
 
 from tests.fakes.unknown_models import UNKNOWN
 
+from ..column import Body, Piece, Readers
 from ..script import LOGPROBS, PIECES, TEXT
-from ..wire import Answer, Body, Failure, Piece, Readers, Wire
+from ..wire import Answer, Failure, Wire
 from .openai_chat import FAILURES, TOO_LONG, USAGE, error
 
 NO_CONVERSATION = "a text is gone on with, and that is all"

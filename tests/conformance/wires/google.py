@@ -7,6 +7,7 @@ from typing import Any
 
 from modeld.types import ToolChoice, ToolFunction
 
+from ..column import Body, FailureName, Piece, Readers
 from ..script import (
     LOGPROBS,
     OSLO,
@@ -20,7 +21,7 @@ from ..script import (
     THOUGHTS,
     TOOL,
 )
-from ..wire import Answer, Body, Failure, FailureName, Piece, Readers, Wire
+from ..wire import Answer, Failure, Wire
 
 USAGE = {
     "promptTokenCount": 14,

@@ -16,6 +16,7 @@ from ..chat_shape import (
     tools_of,
     top_logprobs_of,
 )
+from ..column import Body, Readers
 from ..script import (
     OSLO,
     OSLO_ID,
@@ -28,7 +29,7 @@ from ..script import (
     THOUGHTS,
     TOOL,
 )
-from ..wire import Answer, Body, Failure, Readers, Wire
+from ..wire import Answer, Failure, Wire
 
 USAGE = {
     "prompt_tokens": 14,

@@ -20,6 +20,7 @@ from ..chat_shape import (
     tools_of,
     top_logprobs_of,
 )
+from ..column import Body, FailureName, Readers
 from ..script import (
     OSLO,
     OSLO_ID,
@@ -32,7 +33,7 @@ from ..script import (
     THOUGHTS,
     TOOL,
 )
-from ..wire import Answer, Body, Failure, FailureName, Readers, Wire
+from ..wire import Answer, Failure, Wire
 
 USAGE = {
     "prompt_tokens": 17,

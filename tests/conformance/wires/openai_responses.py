@@ -8,6 +8,7 @@ from typing import Any
 from modeld.types import ToolChoice, ToolFunction
 
 from ..chat_shape import logprobs
+from ..column import Body, Piece, Readers
 from ..script import (
     CIPHER,
     OSLO,
@@ -20,7 +21,7 @@ from ..script import (
     THOUGHTS,
     TOOL,
 )
-from ..wire import Answer, Body, Piece, Readers, Wire
+from ..wire import Answer, Wire
 from .openai_chat import FAILURES, TOO_LONG
 
 USAGE = {

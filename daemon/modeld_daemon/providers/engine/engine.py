@@ -167,13 +167,21 @@ class Engine:
             on_wait: Called when the call has to wait.
             slot: Whether the call needs one of the engine's slots.
         """
+        said = False
+
+        def heard(event: JsonObject) -> None:
+            nonlocal said
+            said = True
+            if on_event is not None:
+                on_event(event)
+
         for last_try in (False, True):
             process = await self._running(on_wait)
             if slot:
                 await self._take_slot(on_wait)
-            reply = await self._ask(process, op, body, on_event, slot=slot)
+            reply = await self._ask(process, op, body, heard, slot=slot)
             if reply.death is None or reply.accepted or last_try:
-                return self._outcome(reply)
+                return self._outcome(reply, "stream" if said else "first_token")
         raise AssertionError
 
     async def ready(self, on_wait: OnWait | None = None) -> EngineProcess:
@@ -298,7 +306,7 @@ class Engine:
         process: EngineProcess,
         op: str,
         body: JsonObject,
-        on_event: OnEvent | None,
+        on_event: OnEvent,
         *,
         slot: bool,
     ) -> Reply:
@@ -319,12 +327,13 @@ class Engine:
             process.cancel(id)
             raise
 
-    def _outcome(self, reply: Reply) -> JsonObject:
+    def _outcome(self, reply: Reply, phase: str | None = None) -> JsonObject:
         """The result, or a fresh exception: many may wait for the same dead process."""
         if reply.death is not None:
             died = EngineDied(
                 f"The engine of {self.name} ended during the call: {reply.death}.",
                 provider=self._provider,
+                phase=phase,
             )
             died.death = reply.death
             raise died

@@ -22,7 +22,7 @@ import anyio
 from .frames import BadFrame
 from .link import Link
 from .watchdog import Limits, Watchdog
-from .words import CallFailed, Death, JsonObject, Reply
+from .words import CallFailed, Death, JsonObject, Reply, makes_sense
 
 log = logging.getLogger("modeld.engine")
 
@@ -144,6 +144,9 @@ class EngineProcess:
         return self._errors.lines()
 
     def _take(self, message: JsonObject) -> None:
+        if not makes_sense(message):
+            self.kill("sent a message that makes no sense and was killed")
+            return
         self._watchdog.heard()
         try:
             self._hear(message)

@@ -12,10 +12,28 @@ should be there in a few hundredths of a second.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
+
+_MEMBERS: Mapping[str, Mapping[str, type]] = {
+    "accepted": {"id": int},
+    "event": {"id": int, "event": dict},
+    "done": {"id": int, "result": dict},
+    "failed": {"id": int, "failure": dict},
+    "pong": {"progress": dict},
+}
+"""What a process says, and what must be in it."""
+
+
+def makes_sense(message: JsonObject) -> bool:
+    """Whether what a process says has what its kind must have."""
+    members = _MEMBERS.get(str(message.get("say")))
+    return members is not None and all(
+        isinstance(message.get(name), kind) for name, kind in members.items()
+    )
 
 
 class CallFailed(Exception):

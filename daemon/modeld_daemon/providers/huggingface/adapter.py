@@ -5,6 +5,7 @@ Nothing here imports the engine: the daemon never loads PyTorch.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ from ...core.call import Call, Route
 from ...core.ports import Connection, Sink, TokenCount
 from ..engine.choices import ask_all, queue_reporter
 from ..engine.engine import Engine, LoadFailed, OnWait
+from ..engine.naming import naming
 from ..engine.words import CallFailed
 from .errors import PROVIDER, call_error, is_overflow, load_error
 from .models import HubModels
@@ -41,6 +43,20 @@ class HuggingFaceProvider:
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer; see `Provider`."""
+        with naming(route):
+            return await self._generate(call, route, sink)
+
+    async def count_tokens(self, call: Call, route: Route) -> TokenCount:
+        """Counts the tokens of the call's prompt, exactly; see `Provider`."""
+        with naming(route):
+            return await self._count(call, route)
+
+    async def aclose(self) -> None:
+        """Ends this provider, and unloads the models that no other one has used."""
+        self._closed = True
+        await self._models.pool.release(self)
+
+    async def _generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         self._check_open()
         requests = build_requests(call, route.model, self._args)
         tools = offered_tools(call)
@@ -48,6 +64,7 @@ class HuggingFaceProvider:
         on_wait = queue_reporter(sink)
         streamed = sink is not None
         async with self._use(route, on_wait) as engine:
+            began = time.monotonic()
             try:
                 results = await ask_all(
                     [
@@ -58,7 +75,8 @@ class HuggingFaceProvider:
             except CallFailed as failure:
                 if is_overflow(failure):
                     tokens = failure.detail["prompt_tokens"]
-                    return overflow_output(route.model, failure.message, tokens)
+                    seconds = time.monotonic() - began
+                    return overflow_output(route.model, failure.message, tokens, seconds)
                 raise call_error(failure, route.name) from None
             except LoadFailed as failed:
                 raise load_error(failed, route.name) from None
@@ -67,8 +85,7 @@ class HuggingFaceProvider:
             output.metadata = {**(output.metadata or {}), "warnings": warnings}
         return output
 
-    async def count_tokens(self, call: Call, route: Route) -> TokenCount:
-        """Counts the tokens of the call's prompt, exactly; see `Provider`."""
+    async def _count(self, call: Call, route: Route) -> TokenCount:
         self._check_open()
         body = build_count(call, route.model, self._args)
         async with self._use(route, queue_reporter(None)) as engine:
@@ -79,11 +96,6 @@ class HuggingFaceProvider:
             except LoadFailed as failed:
                 raise load_error(failed, route.name) from None
         return TokenCount(result["tokens"], estimated=False)
-
-    async def aclose(self) -> None:
-        """Ends this provider, and unloads the models that no other one has used."""
-        self._closed = True
-        await self._models.pool.release(self)
 
     def _use(self, route: Route, on_wait: OnWait) -> Any:
         return self._models.use(route.model, self._args, self._connection, on_wait, self)
@@ -99,7 +111,7 @@ async def _ask(
     """Fills the answer; returns what the engine says of it."""
 
     def on_event(event: JsonObject) -> None:
-        answer.feed(event["text"])
+        answer.feed(event.get("text", ""))
 
     result = await engine.call(
         "generate", {**request, "stream": stream}, on_event=on_event, on_wait=on_wait

@@ -19,6 +19,7 @@ from modeld.types import (
     StopDetails,
     StopReason,
     TopLogprob,
+    new_id,
 )
 
 from .stream import Answer
@@ -37,11 +38,15 @@ def build_output(
         choices=[_choice(model, answer, result, config) for answer, result in results],
         # The prompt is counted once, as it is one.
         usage=ModelUsage(input_tokens=prompt, output_tokens=made, total_tokens=prompt + made),
+        input_context_tokens=prompt,
         time=max(result["seconds"] for _, result in results),
+        response_id=new_id(),  # nobody else gives it one
     )
 
 
-def overflow_output(model: str, explanation: str, prompt_tokens: int) -> ModelOutput:
+def overflow_output(
+    model: str, explanation: str, prompt_tokens: int, seconds: float
+) -> ModelOutput:
     """The output of a prompt that is longer than the context: no text, and why."""
     message = ChatMessageAssistant("", model=model, source="generate")
     details = StopDetails(type="context_overflow", explanation=explanation)
@@ -49,6 +54,8 @@ def overflow_output(model: str, explanation: str, prompt_tokens: int) -> ModelOu
         model=model,
         choices=[ChatCompletionChoice(message, "model_length", details)],
         usage=ModelUsage(input_tokens=prompt_tokens, total_tokens=prompt_tokens),
+        input_context_tokens=prompt_tokens,
+        time=seconds,
         error=explanation,
     )
 

@@ -107,7 +107,8 @@ class Row:
             raise CallFailed("defect", _UNCHOOSABLE)
         self.ids.append(token)
         self.job.progress += 1
-        if self._top is not None:
+        # The token that ends an answer is no part of its text.
+        if self._top is not None and token not in self._ends.tokens:
             self._logprobs.append((token, *log_probability(logits, token, self._top)))
         if token in self._ends.tokens:
             self.finish = "stop"

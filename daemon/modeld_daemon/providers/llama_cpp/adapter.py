@@ -5,6 +5,7 @@ Nothing here imports the engine: the daemon never loads native code of it.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,11 +16,12 @@ from ...core.call import Call, Route
 from ...core.ports import Sink, TokenCount
 from ..engine.choices import ask_all, queue_reporter
 from ..engine.engine import Engine, LoadFailed, OnWait
+from ..engine.naming import naming
 from ..engine.words import CallFailed
 from .errors import PROVIDER, call_error, is_overflow, load_error
 from .models import LocalModels
 from .options import ModelArgs
-from .request import build_messages, build_requests, left_out
+from .request import build_count, build_requests, left_out
 from .response import build_output, overflow_output
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -40,16 +42,32 @@ class LlamaProvider:
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer; see `Provider`."""
+        with naming(route):
+            return await self._generate(call, route, sink)
+
+    async def count_tokens(self, call: Call, route: Route) -> TokenCount:
+        """Counts the tokens of the call's messages, exactly; see `Provider`."""
+        with naming(route):
+            return await self._count(call, route)
+
+    async def aclose(self) -> None:
+        """Ends this provider, and unloads the models that no other one has used."""
+        self._closed = True
+        await self._models.release(self)
+
+    async def _generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         self._check_open()
         requests = build_requests(call)
         on_wait = queue_reporter(sink)
         async with self._models.use(route.model, self._args, on_wait, self) as engine:
+            began = time.monotonic()
             try:
                 results = await _ask_all(engine, requests, sink, on_wait)
             except CallFailed as failure:
                 if is_overflow(failure):
                     tokens = failure.detail.get("n_prompt_tokens", 0)
-                    return overflow_output(route.model, failure.message, tokens)
+                    seconds = time.monotonic() - began
+                    return overflow_output(route.model, failure.message, tokens, seconds)
                 raise call_error(failure, route.name) from None
             except LoadFailed as failed:
                 raise _load_error(failed, engine, route) from None
@@ -59,23 +77,17 @@ class LlamaProvider:
             output.metadata = {**(output.metadata or {}), "warnings": warnings}
         return output
 
-    async def count_tokens(self, call: Call, route: Route) -> TokenCount:
-        """Counts the tokens of the call's messages, exactly; see `Provider`."""
+    async def _count(self, call: Call, route: Route) -> TokenCount:
         self._check_open()
-        messages = build_messages(call.messages)
+        body = build_count(call)
         async with self._models.use(route.model, self._args, queue_reporter(None), self) as engine:
             try:
-                result = await engine.call("count", {"messages": messages}, slot=False)
+                result = await engine.call("count", body, slot=False)
             except CallFailed as failure:
                 raise call_error(failure, route.name) from None
             except LoadFailed as failed:
                 raise _load_error(failed, engine, route) from None
         return TokenCount(result["tokens"], estimated=False)
-
-    async def aclose(self) -> None:
-        """Ends this provider, and unloads the models that no other one has used."""
-        self._closed = True
-        await self._models.release(self)
 
     def _check_open(self) -> None:
         if self._closed:

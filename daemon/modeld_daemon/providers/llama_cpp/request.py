@@ -14,13 +14,16 @@ from modeld.types import (
     ContentReasoning,
     ContentText,
     GenerateConfig,
+    ReasoningHistory,
 )
 
 from ...core.call import Call
+from ..conversation import keep_reasoning
 
 JsonObject: TypeAlias = dict[str, Any]
 
 DEFAULT_MAX_TOKENS = 2048
+_TEMPLATE = "chat_template_kwargs"
 MOST_CHOICES = 64
 _NO_SEED = 2**32 - 1
 """llama.cpp's word for "random"."""
@@ -29,7 +32,7 @@ _NO_SEED = 2**32 - 1
 # to the engine (stream, n, id_slot, …) or touch files are not among them.
 _EXTRA = frozenset(
     [
-        "chat_template_kwargs",
+        _TEMPLATE,
         "dry_allowed_length",
         "dry_base",
         "dry_multiplier",
@@ -80,7 +83,10 @@ def build_requests(call: Call) -> list[JsonObject]:
     count = 1 if choices is None else choices
     if not 1 <= count <= MOST_CHOICES:
         raise InvalidRequest(f"num_choices must be from 1 to {MOST_CHOICES}, not {count}")
-    request = {"messages": build_messages(call.messages), **_sampling(call.config)}
+    request = {
+        "messages": build_messages(call.messages, call.config.reasoning_history),
+        **_sampling(call.config),
+    }
     request |= {
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -101,11 +107,35 @@ def left_out(config: GenerateConfig) -> list[str]:
     return [f"Local models know no {name}: left out." for name in asked]
 
 
-def build_messages(messages: list[ChatMessage]) -> list[JsonObject]:
-    """The conversation as the engine's chat template takes it."""
+def build_count(call: Call) -> JsonObject:
+    """What becomes the prompt: messages, and variables of the template."""
+    extra = _extra(call.config)
+    variables = {_TEMPLATE: extra[_TEMPLATE]} if _TEMPLATE in extra else {}
+    return {"messages": build_messages(call.messages, call.config.reasoning_history), **variables}
+
+
+def build_messages(
+    messages: list[ChatMessage], reasoning_history: ReasoningHistory | None = None
+) -> list[JsonObject]:
+    """The conversation as the engine's chat template takes it.
+
+    Args:
+        messages: The conversation.
+        reasoning_history: Which thoughts go back.
+    """
     if not messages:
         raise InvalidRequest("a call needs at least one message")
-    return [{"role": message.role, "content": _text(message)} for message in messages]
+    return [_message(message) for message in keep_reasoning(messages, reasoning_history)]
+
+
+def _message(message: ChatMessage) -> JsonObject:
+    wire: JsonObject = {"role": message.role, "content": _text(message)}
+    if isinstance(message, ChatMessageAssistant):
+        thoughts = [p.reasoning for p in message.content_list if isinstance(p, ContentReasoning)]
+        if any(thoughts):
+            # By this name templates of reasoning models look for it; others pass it by.
+            wire["reasoning_content"] = "\n".join(thoughts)
+    return wire
 
 
 def _text(message: ChatMessage) -> str:
@@ -126,7 +156,7 @@ def _parts_text(message: ChatMessage) -> str:
     for part in message.content_list:
         if isinstance(part, ContentText):
             texts.append(part.text)
-        elif not isinstance(part, ContentReasoning):  # thoughts are not sent back
+        elif not isinstance(part, ContentReasoning):
             raise InvalidRequest(
                 f"local models take text only: a {message.role} message holds "
                 f"'{part.type}' content ({type(part).__name__})"

@@ -38,12 +38,15 @@ def build_output(
         model=model,
         choices=[_choice(model, result, config, context) for result in results],
         usage=_usage(results),
+        input_context_tokens=results[0]["usage"].get("prompt_tokens", 0),
         time=max(result["seconds"] for result in results),
         response_id=results[0]["id"],
     )
 
 
-def overflow_output(model: str, explanation: str, prompt_tokens: int) -> ModelOutput:
+def overflow_output(
+    model: str, explanation: str, prompt_tokens: int, seconds: float
+) -> ModelOutput:
     """The output of a prompt that is longer than the context: no text, and why."""
     message = ChatMessageAssistant("", model=model, source="generate")
     details = StopDetails(type="context_overflow", explanation=explanation)
@@ -51,6 +54,8 @@ def overflow_output(model: str, explanation: str, prompt_tokens: int) -> ModelOu
         model=model,
         choices=[ChatCompletionChoice(message, "model_length", details)],
         usage=ModelUsage(input_tokens=prompt_tokens, total_tokens=prompt_tokens),
+        input_context_tokens=prompt_tokens,
+        time=seconds,
         error=explanation,
     )
 

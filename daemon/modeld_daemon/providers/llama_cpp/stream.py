@@ -21,6 +21,8 @@ class Chunks:
         """Chunks with text so far: about as many tokens."""
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._blank = ""
+        """White space after the thoughts so far."""
         self._logprobs: list[JsonObject] = []
         self._finish: str | None = None
         self._usage: JsonObject = {}
@@ -60,8 +62,17 @@ class Chunks:
         if text := delta.get("content"):
             self._text.append(text)
             event["text"] = text
-        if reasoning := delta.get("reasoning_content"):
+        if reasoning := self._tidy(delta.get("reasoning_content") or ""):
             self._reasoning.append(reasoning)
             event["reasoning"] = reasoning
         self.tokens += bool(event)
         return event
+
+    def _tidy(self, piece: str) -> str:
+        """Thoughts without the white space around them, which is the template's."""
+        thought = self._blank + piece
+        if not self._reasoning:
+            thought = thought.lstrip()
+        told = thought.rstrip()
+        self._blank = thought[len(told) :]
+        return told
