@@ -145,8 +145,7 @@ class EngineProcess:
 
     def _take(self, message: JsonObject) -> None:
         if not makes_sense(message):
-            self.kill("sent a message that makes no sense and was killed")
-            return
+            raise BadFrame("what makes no sense")
         self._watchdog.heard()
         try:
             self._hear(message)
