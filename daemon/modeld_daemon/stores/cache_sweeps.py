@@ -30,6 +30,8 @@ SCHEMA = Schema(
         *STATEMENTS,
     ),
     tables=frozenset(("model", "entry", "output", "total", "place", "tail")),
+    keeps="outputs of the cache",
+    shrinks=True,
     temporary=TEMPORARY,
 )
 
