@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from modeld.types import ModelOutput
+from modeld_daemon.stores import cache_places
 from modeld_daemon.stores.cache import SqliteCache
 from modeld_daemon.stores.journal import SqliteJournal
 
@@ -99,4 +100,5 @@ def test_killed_in_the_middle_of_writing(tmp_path):
 
 
 if __name__ == "__main__":
+    cache_places._TAIL, cache_places._RUNS = 60, 3  # kills in the midst of runs and merges, too
     asyncio.run(write(Path(sys.argv[1]), int(sys.argv[2])))

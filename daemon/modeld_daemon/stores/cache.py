@@ -173,10 +173,13 @@ class SqliteCache:
         gone: list[int] = []
         now = self._now()
         wanted = list(dict.fromkeys(keys))
+        newest = set[bytes]()
         for entry in look_up(connection, wanted):
             output = None
-            if entry.expires is None or entry.expires > now:
+            live = entry.expires is None or entry.expires > now
+            if live and entry.key not in newest:
                 output = _read(self._path, entry.key, entry.packed)
+            newest.add(entry.key)
             if output is None:
                 gone.append(entry.id)
                 continue
@@ -277,7 +280,7 @@ def _insert(
     )
     size = sum(len(body) + ROW_BYTES for _, (_, body) in rows)
     connection.execute("UPDATE total SET entries = entries + ?, size = size + ?", (len(rows), size))
-    delete(connection, place(connection, len(rows)))
+    place(connection, len(rows))
 
 
 def _delete_ids(connection: sqlite3.Connection, items: Sequence[tuple[int, ...]]) -> Iterable[None]:
