@@ -75,7 +75,7 @@ _STEP = 1_024
 _LOOKUPS = (1, 4, 16, 64)
 """Sizes of the statements that look up; keys are repeated to fill one."""
 
-_PART = "(fresh.prefix, fresh.id) > (?1, ?2) AND (fresh.prefix, fresh.id) <= (?3, ?4)"
+_PART = "(prefix, id) > (?1, ?2) AND (prefix, id) <= (?3, ?4)"
 _END = (b"\xff" * (_PREFIX + 1), 0)
 
 _ROWS = (
@@ -201,8 +201,8 @@ def _append(connection: sqlite3.Connection, run: int, until: int, count: int) ->
         (*begin, count - 1),
     ).fetchone()
     connection.execute(
-        "INSERT OR IGNORE INTO place SELECT ?6, fresh.prefix, fresh.id FROM temp.fresh "  # noqa: S608
-        f"CROSS JOIN entry ON entry.id = fresh.id WHERE {_PART} AND fresh.id <= ?5",
+        "INSERT OR IGNORE INTO place SELECT ?6, prefix, id FROM temp.fresh "  # noqa: S608
+        f"WHERE {_PART} AND id <= ?5",
         (*begin, *(end or _END), until, run),
     )
     if end is not None:
@@ -238,7 +238,7 @@ def _merge(connection: sqlite3.Connection, run: int, count: int) -> None:
 def forget(connection: sqlite3.Connection, entries: Sequence[tuple[bytes, int]]) -> None:
     """Takes the places of entries (key, id) out of the index."""
     runs = [id for (id,) in connection.execute("SELECT id FROM run ORDER BY id")]
-    (merging,) = connection.execute("SELECT merging FROM tail").fetchone()
+    placed, merging = connection.execute("SELECT placed, merging FROM tail").fetchone()
     places = []
     for key, id in entries:
         at = bisect.bisect(runs, id) - 1
@@ -247,3 +247,7 @@ def forget(connection: sqlite3.Connection, entries: Sequence[tuple[bytes, int]])
             if runs[at] == merging:
                 places.append((runs[at - 1], key[:_PREFIX], id))
     connection.executemany("DELETE FROM place WHERE run = ? AND prefix = ? AND id = ?", places)
+    connection.executemany(
+        "DELETE FROM temp.fresh WHERE prefix = ? AND id = ?",
+        [(key[:_PREFIX], id) for key, id in entries if id > placed],
+    )
