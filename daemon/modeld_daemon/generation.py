@@ -35,6 +35,7 @@ from modeld.discovery import (
     Lock,
     Record,
     boot_id,
+    fault,
     host,
     make_token,
     prepare_home,
@@ -114,8 +115,11 @@ class Generation:
         os.chmod(self.socket, 0o600)
         self._published = True
         temporary = f"{self.home.link}.{self.name}.new"
-        os.symlink(self._link_target, temporary)
-        os.rename(temporary, self.home.link)
+        try:
+            os.symlink(self._link_target, temporary)
+            os.rename(temporary, self.home.link)
+        except OSError as error:
+            raise fault("cannot write", self.home.link, error) from error
         self._record().write(self.home.record)
 
     def stands(self) -> bool:

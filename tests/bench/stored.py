@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from modeld.types import ModelOutput, ModelUsage
 from modeld_daemon.stores.cache import SqliteCache
 
@@ -19,6 +21,8 @@ from .figures import Figures, latencies
 LOOKUPS = 3_000
 AT_ONCE = 64
 LIFE = 1_000.0
+ROUND = 65_536
+"""Inserts from one run of the index to the next."""
 
 
 def key(number: int) -> bytes:
@@ -54,14 +58,27 @@ def measure(sizes: list[int]) -> Iterator[tuple[str, Figures]]:
 
 
 async def _fill(cache: SqliteCache, start: int, end: int) -> Figures:
-    """Inserts; their rate is that of the last ones, which meet the full size."""
-    last = end - max((end - start) // 10, min(5_000, (end - start) // 2))
+    """Inserts. Figures are those of the last ones, which meet the full size and, if there are that
+    many, each kind of work of the index once.
+    """
+    last = end - min(ROUND, (end - start) // 2)
     for first in range(start, last, AT_ONCE):
         await _put(cache, range(first, min(first + AT_ONCE, last)))
-    began = time.perf_counter()
+    began, used, written = time.perf_counter(), time.process_time(), _written()
     for first in range(last, end, AT_ONCE):
         await _put(cache, range(first, min(first + AT_ONCE, end)))
-    return {"inserts_per_s": (end - last) / (time.perf_counter() - began)}
+    count = end - last
+    return {
+        "inserts_per_s": count / (time.perf_counter() - began),
+        "cpu_us_per_insert": 1e6 * (time.process_time() - used) / count,
+        "bytes_per_insert": (_written() - written) / count,
+    }
+
+
+def _written() -> int:
+    """Bytes that this process has written; 0 where the system does not tell."""
+    counters = psutil.Process().io_counters() if hasattr(psutil.Process, "io_counters") else None
+    return int(getattr(counters, "write_chars", 0))
 
 
 async def _put(cache: SqliteCache, numbers: range) -> None:

@@ -143,6 +143,7 @@ def _cache(row: Row, ours: Figures, openai: Figures, grpc: Figures) -> Iterator[
         yield at_most(8, f"loop CPU of a lookup, {what}", spent, 100, "us")
         # So that its growth is seen: of a rate that any size should reach.
         yield at_least(8, f"inserts/s, {what}", ours["inserts_per_s"], 2_000, "/s")
+        yield at_most(8, f"written per insert, {what}", ours["bytes_per_insert"], 4_000, "B")
 
 
 JUDGES: dict[str, Callable[..., Iterator[Verdict]]] = {

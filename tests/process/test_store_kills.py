@@ -17,11 +17,20 @@ from pathlib import Path
 import pytest
 
 from modeld.types import ModelOutput
+from modeld_daemon.stores import cache_places
 from modeld_daemon.stores.cache import SqliteCache
 from modeld_daemon.stores.journal import SqliteJournal
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 30
+LOST = (  # entries that the index should have
+    "SELECT count(*) FROM entry, tail WHERE entry.id <= placed AND NOT EXISTS (SELECT 1 FROM run "
+    "JOIN place ON place.run = run.id WHERE place.prefix = substr(key, 1, 8) AND place.id = entry.id)"
+)
+STRAY = (  # places that an entry's deletion would not find
+    "SELECT count(*) FROM place, tail WHERE run != (SELECT max(id) FROM run WHERE id <= place.id) "
+    "AND coalesce(run != (SELECT max(id) FROM run WHERE id < merging), TRUE)"
+)
 
 
 def key(number: int) -> bytes:
@@ -95,8 +104,14 @@ def test_killed_in_the_middle_of_writing(tmp_path):
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             (counted,) = connection.execute(f"SELECT sum(size) FROM {table}").fetchone()
             assert connection.execute("SELECT size FROM total").fetchone() == (counted,)
+    with closing(sqlite3.connect(tmp_path / "cache.db")) as connection:
+        for question in (LOST, STRAY):
+            assert connection.execute(question).fetchone() == (0,)
+        assert connection.execute("SELECT count(*) > 2 FROM run").fetchone() == (1,)
     assert list(tmp_path.glob("*.broken-*")) == []
 
 
 if __name__ == "__main__":
+    cache_places._TAIL, cache_places._RUNS = 60, 3  # kills in the midst of runs and merges, too
+    cache_places._STEP, cache_places._HASTE = 8, 2
     asyncio.run(write(Path(sys.argv[1]), int(sys.argv[2])))

@@ -47,6 +47,7 @@ def soon(monkeypatch):
     monkeypatch.setattr(cache_places, "_TAIL", 16)
     monkeypatch.setattr(cache_places, "_STEP", 3)
     monkeypatch.setattr(cache_places, "_HASTE", 2)
+    monkeypatch.setattr(cache_places, "_RUNS", 3)
 
 
 def rows(path, question: str):
@@ -59,7 +60,7 @@ def rows(path, question: str):
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_two_daemons_at_random_find_what_was_put_last(path, clock, seed):
-    """Puts, replacements, clearing, expiry and daemons that begin anew, beside a plain mapping."""
+    """Puts, replacements, clearing, expiry, merges and daemons that begin anew, beside a plain mapping."""
     dice = random.Random(seed)
     stores = [SqliteCache(path, now=clock) for _ in range(2)]
     kept: dict[int, tuple[str, float | None]] = {}
@@ -77,7 +78,7 @@ async def test_two_daemons_at_random_find_what_was_put_last(path, clock, seed):
             case 2:
                 await store.prune()
             case 3 | 4 | 5 | 6:
-                seconds = dice.choice([None, 30])
+                seconds = 30 if number % 3 else None  # the life is a part of the key
                 text = f"{number} {step}"
                 await store.put(key(number), f"p/{number % 4}", answer(text), seconds)
                 kept[number] = text, None if seconds is None else clock.now + seconds
@@ -92,7 +93,8 @@ async def test_two_daemons_at_random_find_what_was_put_last(path, clock, seed):
             for store in stores:
                 assert (await store.get(key(number))).completion == text
     ((placed,),) = rows(path, "SELECT placed FROM tail")
-    assert placed > 16
+    assert placed > 100
+    assert len(rows(path, "SELECT * FROM run")) <= 5
     for store in stores:
         await store.aclose()
 
@@ -106,17 +108,21 @@ async def test_every_entry_comes_into_the_index_once(path, clock):
     assert placed >= 150
     found = rows(path, f"SELECT prefix, id FROM place WHERE id <= {placed} ORDER BY id")
     assert found == [(key(n)[:8], n + 1) for n in range(placed)]
+    (whole,) = rows(path, "SELECT count(*), sum(entries) FROM run")
+    assert 3 <= whole[0] <= 5
+    assert whole[1] >= placed
     for number in range(200):
         assert (await store.get(key(number))).completion == str(number)
     await store.aclose()
 
 
-async def test_an_older_entry_of_a_key_leaves_when_the_newer_one_comes_into_the_index(path, clock):
+async def test_an_older_entry_of_a_key_leaves_when_a_lookup_meets_it(path, clock):
     store = SqliteCache(path, now=clock)
     await store.put(key("twice"), "p/m", answer("old"), None)
     for number in range(60):
         await store.put(key(number), "p/m", answer("x"), None)
     await store.put(key("twice"), "p/m", answer("new"), None)
+    assert (await store.statistics()).entries == 62
     assert (await store.get(key("twice"))).completion == "new"
     for number in range(60, 120):
         await store.put(key(number), "p/m", answer("x"), None)
@@ -164,5 +170,5 @@ async def test_a_database_of_the_schema_before_is_set_aside_with_a_message(path,
     assert await store.get(key(1)) is None
     await store.put(key(1), "p/m", answer("x"), None)
     assert (await store.get(key(1))).completion == "x"
-    assert "schema is version 1, and this modeld knows 2" in caplog.text
+    assert "schema is version 1, and this modeld knows 3" in caplog.text
     await store.aclose()

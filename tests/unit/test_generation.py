@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from modeld.discovery import Home, Record
+from modeld.errors import DaemonUnavailable
 from modeld_daemon.generation import Generation, Held, Readiness, close_inherited
 
 
@@ -177,3 +179,18 @@ def test_only_what_was_inherited_is_closed():
         os.fstat(inherited)
     for fd in (reading, writing, keep):
         os.close(fd)
+
+
+def test_a_home_that_cannot_be_written_to_any_more_is_told(home, monkeypatch):
+    generation = Generation.claim(home)
+    serve(generation)
+
+    def refuse(*args):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    with pytest.raises(
+        DaemonUnavailable, match=r"modeld\.sock: Permission denied\. Set MODELD_HOME"
+    ):
+        generation.publish()
+    generation.release()

@@ -113,16 +113,17 @@ async def test_a_file_that_is_no_cache_is_set_aside(cache, path, spoil, first, c
         assert await cache.get(key(1)) is None
     assert await works(cache)
     assert len(broken(path)) == 1
-    assert caplog.text.count("is broken") == 1
+    assert caplog.text.count("was broken") == 1
     assert (path.stat().st_mode & 0o777) == 0o600
     await cache.aclose()
     assert sound(path)
 
 
-async def test_an_empty_file_is_begun(cache, path):
+async def test_an_empty_file_is_begun(cache, path, caplog):
     path.touch()
     assert await works(cache)
     assert broken(path) == []
+    assert "was empty" in caplog.text
 
 
 async def test_a_file_that_others_may_read_is_closed_to_them(cache, path):
@@ -203,6 +204,132 @@ async def test_an_output_of_another_key_is_a_miss(cache, path):
     assert await cache.get(key(1)) is None
 
 
+def to_nothing(path):
+    os.truncate(path, 0)
+
+
+def to_half(path):
+    os.truncate(path, path.stat().st_size // 8192 * 4096)
+
+
+def without_log(path):
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+def with_another_log(path):
+    without_log(path)
+    path.with_name(f"{path.name}-wal").touch()
+
+
+def with_an_empty_log(path):
+    os.truncate(f"{path}-wal", 0)
+
+
+CUTS = [to_nothing, to_half, without_log, with_another_log, with_an_empty_log]
+
+
+async def end_many(journal, name, count=300):
+    async with anyio.create_task_group() as tasks:
+
+        async def one(id):
+            await journal.begin("acc", id, b"body")
+            assert await journal.end("acc", id, answer("x" * 1000), None, None)
+
+        for number in range(count):
+            tasks.start_soon(one, f"{name} {number}")
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_what_is_cut_off_in_use_is_told_and_what_follows_is_kept(tmp_path, cut, caplog):
+    """The pages in memory are whole: without a look at the file nobody would know."""
+    path = tmp_path / "journal.db"
+    journal = SqliteJournal(path, retry=1)
+    for part in range(10):  # more than the log takes: a part is in the file
+        await end_many(journal, f"before {part}")
+    cut(path)
+    assert await journal.begin("acc", "after", b"body") is None
+    assert await journal.end("acc", "after", answer(), None, None)
+    assert "answers of calls with a request id are lost" in journal.trouble
+    assert len(broken(path)) == 1
+    assert caplog.text.count("are lost") == 1
+    for part in range(2):
+        await end_many(journal, f"after {part}", 50)
+    await journal.aclose()
+    assert sound(path)
+    journal = SqliteJournal(path)
+    assert (await journal.begin("acc", "after", b"body")).output == answer()
+    assert journal.trouble is None
+    await journal.aclose()
+
+
+@pytest.mark.parametrize("cut", [to_nothing, without_log, with_another_log])
+async def test_a_cache_that_is_cut_off_in_use_is_begun_anew(open_cache, path, cut):
+    cache = open_cache()
+    for _ in range(5):
+        await fill(cache)
+    assert await cache.get(key(1)) is not None
+    cut(path)
+    assert await cache.get(key(1)) is None
+    assert await works(cache)
+    assert len(broken(path)) == 1
+    assert (await cache.statistics()).entries == 1
+    await cache.aclose()
+    assert sound(path)
+
+
+async def test_statistics_of_a_truncated_file_leave_its_log_alone(open_cache, path):
+    """SQLite deletes the log of an empty database, whoever else has it open."""
+    cache = open_cache()
+    await fill(cache)
+    os.truncate(path, 0)
+    assert (await cache.statistics()).entries == 0
+    assert len(broken(path)) == 1
+    assert await works(cache)
+
+
+async def test_a_file_that_a_tool_has_made_smaller_is_whole(tmp_path, caplog):
+    path = tmp_path / "journal.db"
+    journal = SqliteJournal(path, retry=0)
+    await end_many(journal, "before")
+    for number in range(300):
+        await journal.drop("acc", f"before {number}")
+    await journal.begin("acc", "kept", b"body")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        before = path.stat().st_size
+        other.execute("VACUUM")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert path.stat().st_size < before
+    assert await journal.begin("acc", "kept", b"body") is not None
+    assert "lost" not in caplog.text
+    await journal.aclose()
+
+
+async def test_pruning_is_no_loss(open_cache, path, caplog):
+    cache = open_cache()
+    for _ in range(5):
+        await fill(cache, 500, "x" * 3000)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = path.stat().st_size
+    await cache.clear()
+    await fill(cache, 10)
+    assert path.stat().st_size < before
+    assert "lost" not in caplog.text
+    assert cache.trouble is None
+
+
+async def test_whoever_calls_soon_after_hears_of_a_loss(path):
+    path.write_text("broken " * 1000)
+    cache = SqliteCache(path, retry=0.05)
+    await cache.put(key(1), "a/b", answer(), None)
+    assert "outputs of the cache are lost" in cache.trouble
+    assert (await cache.statistics()).trouble == cache.trouble
+    await anyio.sleep(0.7)
+    assert cache.trouble is None
+    await cache.aclose()
+
+
 async def test_only_the_last_broken_files_are_kept(open_cache, path):
     for _ in range(6):
         path.write_text("broken " * 1000)
@@ -250,6 +377,27 @@ async def refuses(cache, words):
     assert words in cache.trouble
     assert cache.trouble.endswith("Outputs are not cached meanwhile.")
     return True
+
+
+async def test_a_link_to_nothing_passes(cache, tmp_path, path):
+    target = tmp_path / "elsewhere" / "cache.db"
+    path.symlink_to(target)
+    assert await refuses(cache, "a link to a file that is not there")
+    target.parent.mkdir()
+    target.touch()
+    assert await works(cache)
+    assert await works(cache)
+    assert broken(path) == []
+
+
+async def test_a_log_that_is_a_folder_is_set_aside(open_cache, path):
+    cache = open_cache()
+    await fill(cache, 3)
+    await cache.aclose()
+    path.with_name("cache.db-wal").mkdir()
+    cache = open_cache()
+    assert await works(cache)
+    assert len(broken(path)) == 1
 
 
 async def test_a_file_in_place_of_the_folder_passes(tmp_path):
@@ -318,6 +466,24 @@ async def test_a_full_disk_passes(open_cache, path, monkeypatch):
     assert await cache.get(key("lost")) is None
 
 
+async def test_all_can_be_deleted_where_there_is_no_room(cache, path):
+    await fill(cache)
+    assert await cache.get(key(1)) is not None
+    with file_size_limit(path.with_name("cache.db-wal").stat().st_size):
+        assert await refuses(cache, "a limit on the size of files is reached")
+        with pytest.raises(InternalError, match="Deleting all entries needs no room"):
+            await cache.clear(["a/b"])
+        assert (await cache.statistics()).entries == 200
+        swept = await cache.clear()
+        assert swept.entries == 200
+        assert swept.size > 200_000
+        assert await works(cache)
+        assert await cache.get(key(1)) is None
+    assert broken(path) == []
+    await cache.aclose()
+    assert sound(path)
+
+
 async def test_a_lock_of_another_process_passes(cache, path):
     await fill(cache, 5)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -380,7 +546,9 @@ async def test_a_call_does_not_wait_for_a_disk_that_hangs(cache, monkeypatch):
     start = time.monotonic()
     assert await cache.get(key(1)) is None
     assert 0.9 < time.monotonic() - start < 1.5
+    assert cache.trouble.endswith("does not answer in time. Outputs are not cached meanwhile.")
     released.set()
+    assert await works(cache)
 
 
 # -- the end of it -------------------------------------------------------------------------------

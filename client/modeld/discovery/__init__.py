@@ -5,7 +5,7 @@ home folder. The home does not depend on XDG_RUNTIME_DIR or TMPDIR: both differ 
 cron, ssh and an editor, and then two daemons would run.
 """
 
-from .files import write_private
+from .files import fault, write_private
 from .home import (
     Home,
     check_home,
@@ -29,6 +29,7 @@ __all__ = [
     "boot_id",
     "check_home",
     "data_folder",
+    "fault",
     "host",
     "locate",
     "make_secret",

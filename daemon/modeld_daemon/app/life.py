@@ -16,6 +16,8 @@ from typing import Protocol
 import anyio
 import anyio.abc
 
+from modeld.errors import ModeldError
+
 from ..generation import Generation, Readiness
 from ..idle import until_displaced, until_idle
 from ..logs import Redactor
@@ -82,7 +84,13 @@ def live(
         await _live(Life(settings, generation, redactor), readiness, build)
 
     fast = importlib.util.find_spec("uvloop") is not None
-    anyio.run(run, backend="asyncio", backend_options={"use_uvloop": fast})
+    try:
+        anyio.run(run, backend="asyncio", backend_options={"use_uvloop": fast})
+    except ExceptionGroup as group:
+        match group.exceptions:
+            case [ModeldError() as error]:  # it says what to do
+                raise error from None
+        raise
 
 
 async def _live(life: Life, readiness: Readiness, build: Build) -> None:

@@ -35,7 +35,7 @@ class CacheStore(Protocol):
             key: 32 bytes.
             model: Full model name, by which entries are listed and cleared.
             output: What is kept; it is not changed, then or later.
-            seconds: Life of the entry; None is for ever.
+            seconds: Life of the entry, the same for all of one key; None is for ever.
         """
 
 

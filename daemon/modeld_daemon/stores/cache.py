@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from modeld.errors import InvalidRequest
+from modeld.errors import InternalError, InvalidRequest
 from modeld.types import ModelOutput
 
 from ..core.kept import CacheModel, CacheStatistics, Swept
@@ -126,7 +126,14 @@ class SqliteCache:
     async def clear(self, models: Sequence[str] = (), *, older: float | None = None) -> Swept:
         """Deletes entries, of these models or of all, or those stored longer ago than `older`."""
         stored = None if older is None else self._now() - older
-        return await self._sweep(Sweep(tuple(models), stored_before=stored))
+        try:
+            return await self._sweep(Sweep(tuple(models), stored_before=stored))
+        except InternalError:
+            if models or older is not None or not self._database.full:
+                raise
+            entries, size, _ = await self._database.look(lambda it: look_at_totals(it, 0))
+            await self._database.discard()
+            return Swept(entries, size)
 
     async def prune(self, models: Sequence[str] = ()) -> Swept:
         """Deletes what has expired."""
@@ -144,7 +151,14 @@ class SqliteCache:
         nothing: tuple[Sweep | None, Swept] = (None, Swept(0, 0))
         left: Sweep | None = wanted
         while left is not None:
-            left, swept = await self._database.ask(sweep, left, nothing)
+            try:
+                left, swept = await self._database.ask(sweep, left, nothing)
+            except InternalError as error:
+                if self._database.full:  # what is deleted is written down first
+                    raise InternalError(
+                        f"{error.message} Deleting all entries needs no room."
+                    ) from None
+                raise
             entries, size = entries + swept.entries, size + swept.size
         while entries and await self._database.ask(vacuum, None, default=False):
             pass
@@ -159,10 +173,13 @@ class SqliteCache:
         gone: list[int] = []
         now = self._now()
         wanted = list(dict.fromkeys(keys))
+        newest = set[bytes]()
         for entry in look_up(connection, wanted):
             output = None
-            if entry.expires is None or entry.expires > now:
+            live = entry.expires is None or entry.expires > now
+            if live and entry.key not in newest:
                 output = _read(self._path, entry.key, entry.packed)
+            newest.add(entry.key)
             if output is None:
                 gone.append(entry.id)
                 continue
@@ -263,7 +280,7 @@ def _insert(
     )
     size = sum(len(body) + ROW_BYTES for _, (_, body) in rows)
     connection.execute("UPDATE total SET entries = entries + ?, size = size + ?", (len(rows), size))
-    delete(connection, place(connection, len(rows)))
+    place(connection, len(rows))
 
 
 def _delete_ids(connection: sqlite3.Connection, items: Sequence[tuple[int, ...]]) -> Iterable[None]:

@@ -14,7 +14,7 @@ __all__ = ["SCHEMA", "Sweep", "delete", "look_at_models", "look_at_totals", "swe
 
 SCHEMA = Schema(
     application_id=0x6D644361,  # "mdCa"
-    version=2,
+    version=3,
     statements=(
         "CREATE TABLE model (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
         (
@@ -29,7 +29,9 @@ SCHEMA = Schema(
         "INSERT INTO total VALUES (0, 0)",
         *STATEMENTS,
     ),
-    tables=frozenset(("model", "entry", "output", "total", "place", "tail")),
+    tables=frozenset(("model", "entry", "output", "total", "place", "run", "tail")),
+    keeps="outputs of the cache",
+    shrinks=True,
     temporary=TEMPORARY,
 )
 

@@ -28,7 +28,7 @@ import anyio.to_thread
 
 from modeld.errors import InternalError
 
-from .file import DatabaseFile, is_broken, reason
+from .file import Broken, DatabaseFile, is_broken, is_full, reason
 
 __all__ = ["Database", "Work"]
 
@@ -44,6 +44,8 @@ BOUND_SECONDS = 1.0
 """Longest time that a call waits for a disk; then it goes on as if there were no store."""
 RETRY_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
+_TOLD = 12
+"""Whoever calls hears of what was lost for that many times the seconds of a trouble."""
 _GROUP = 512
 """Most jobs of one transaction."""
 
@@ -87,13 +89,16 @@ class Database:
         self.file = file
         self._losing = losing
         self._bound = bound
+        self._told = _TOLD * retry
         self._writer = _Worker(file, losing, retry, writes=True)
         self._reader = _Worker(file, losing, retry, writes=False)
 
     @property
     def trouble(self) -> str | None:
-        """What is wrong now and what is lost by that; None when all is well."""
-        return self._writer.trouble or self._reader.trouble
+        """What is wrong now and what is lost by that, or what was lost a moment ago; None when all
+        is well.
+        """
+        return self._writer.trouble or self._reader.trouble or self.file.lost(self._told)
 
     async def read(self, work: Work[A, B], item: A, default: B) -> B:
         """The result of a lookup; the default when the database cannot be used."""
@@ -123,14 +128,37 @@ class Database:
 
         def run() -> B:
             try:
-                connection, _ = self.file.connect()
-                with contextlib.closing(connection):
+                connection, number = self.file.connect()
+                try:
                     return look(connection)
-            except (sqlite3.Error, OSError) as error:
+                finally:
+                    self.file.close(connection, number)
+            except (Broken, sqlite3.Error, OSError) as error:
                 why = reason(error) or str(error)
                 raise InternalError(f"{self.file.path} cannot be used: {why}.") from None
 
         return await anyio.to_thread.run_sync(run)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room on the disk."""
+        return self._writer.full
+
+    async def discard(self) -> None:
+        """Deletes the file with all that is in it, which needs no room on the disk, and begins
+        another.
+
+        Raises:
+            InternalError: The file system does not allow it; it names the file.
+        """
+        try:
+            await anyio.to_thread.run_sync(self.file.discard)
+        except OSError as error:
+            raise InternalError(f"{self.file.path} cannot be deleted: {error.strerror}.") from None
+        # There is room when both have let go of the old file: the first may come too early.
+        for worker in (self._reader, self._writer, self._reader):
+            worker.retry()
+            await self._run(worker, _nothing, None, None, self._bound)
 
     def post(self, work: Work[A, B], item: A, default: B) -> None:
         """As `write`, from any thread, and nobody waits."""
@@ -153,13 +181,17 @@ class Database:
         if not worker.submit(job, loop):
             job.lost = f"{self.file.path} is closed"
             return job
-        timer = None if bound is None else loop.call_later(bound, _release, future)
+        timer = None if bound is None else loop.call_later(bound, worker.give_up, job)
         try:
             await future
         finally:
             if timer is not None:
                 timer.cancel()
         return job
+
+
+def _nothing(_: sqlite3.Connection, items: Sequence[None]) -> Iterable[None]:
+    return items
 
 
 def _release(future: asyncio.Future[None] | None) -> None:
@@ -184,6 +216,17 @@ class _Worker:
         self._connection: sqlite3.Connection | None = None
         self._number = -1
         self.trouble: str | None = None
+        self.full = False
+        """Whether the trouble is that there is no room."""
+
+    def retry(self) -> None:
+        """The trouble is not believed any more."""
+        self._retry_at = 0.0
+
+    def give_up(self, job: AnyJob) -> None:
+        """A job is not waited for any longer, though it may be done yet."""
+        _release(job.future)
+        self._say("it does not answer in time")
 
     @property
     def running(self) -> bool:
@@ -242,20 +285,20 @@ class _Worker:
         for _ in range(3):
             try:
                 self._transact(jobs)
-            except (sqlite3.Error, OSError) as error:
+            except (Broken, sqlite3.Error, OSError) as error:
                 if is_broken(error):
                     if self._replace(error):
                         continue
                     return _lose(jobs, self.trouble)
                 if (why := reason(error)) is None:
                     return self._do_apart(jobs, error)
-                self._fail(why)
+                self._fail(why, full=is_full(error))
                 return _lose(jobs, self.trouble)
             except Exception as error:  # noqa: BLE001  # an item at fault must not end the store
                 return self._do_apart(jobs, error)
             if self.trouble is not None:
                 log.info("%s can be used again", self._file.path)
-                self.trouble = None
+                self.trouble, self.full = None, False
             return None
         self._fail("it breaks again and again")
         return _lose(jobs, self.trouble)
@@ -304,13 +347,17 @@ class _Worker:
             return False
         return True
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, *, full: bool = False) -> None:
         self._disconnect()
+        self._say(why)
+        self.full = full
+        self._retry_at = time.monotonic() + self._retry
+
+    def _say(self, why: str) -> None:
         trouble = f"{self._file.path} cannot be used: {why}. {self._losing}"
         if trouble != self.trouble:
             log.warning("%s", trouble)
         self.trouble = trouble
-        self._retry_at = time.monotonic() + self._retry
 
     def _rollback(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
@@ -320,8 +367,7 @@ class _Worker:
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
+            self._file.close(connection, self._number)
 
 
 def _lose(jobs: list[AnyJob], why: str | None) -> None:

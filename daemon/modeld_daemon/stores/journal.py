@@ -50,6 +50,7 @@ _SCHEMA = Schema(
         "INSERT INTO total VALUES (0)",
     ),
     tables=frozenset(("call", "total")),
+    keeps="answers of calls with a request id",
 )
 
 

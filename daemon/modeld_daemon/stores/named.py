@@ -41,6 +41,7 @@ _SCHEMA = Schema(
         ),
     ),
     tables=frozenset(("session", "used")),
+    keeps="named sessions",
 )
 # A number that was never told stays unknown; one that was told is a sum.
 _SUMS = ", ".join(
