@@ -143,6 +143,9 @@ def folded(frames: list[str]) -> dict[str, Any]:
             choice = choices.setdefault(part["index"], {**new, "finish_reason": None})
             choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
             fold_delta(choice["message"], part.get("delta") or {})
+            tokens = (part.get("logprobs") or {}).get("content") or []
+            said = (choice["logprobs"] or {}).get("content") or []
+            choice["logprobs"] = {"content": [*said, *tokens]} if said or tokens else None
     body["choices"] = [choices[index] for index in sorted(choices)]
     return body
 

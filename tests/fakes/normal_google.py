@@ -123,6 +123,9 @@ def _normal_generation(wire: dict[str, Any]) -> dict[str, Any]:
     thinking = dict(out.get("thinkingConfig") or {})
     if "thinkingLevel" in thinking:
         thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()
+    if thinking.get("includeThoughts") is False:  # as the API has it where nothing is said
+        del thinking["includeThoughts"]
+    out.pop("thinkingConfig", None)
     if thinking:
         out["thinkingConfig"] = thinking
     if out.get("stopSequences") == []:

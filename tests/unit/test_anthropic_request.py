@@ -193,6 +193,9 @@ def test_options_are_members_of_a_tool():
     assert tools[0] == {"name": "a", "input_schema": strict.parameters.to_dict(), "strict": True}
     assert tools[1] == {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
     assert tools[2] == {"type": "memory_20250818", "name": "memory"}
+    server = {"type": "mcp_toolset", "mcp_server_name": "docs"}
+    toolset = ToolInfo("docs", "", options={"anthropic": server})
+    assert request(tools=[toolset]).body["tools"] == [server]  # has no name of its own
     own = request(tools=[typed], internal_tools=False).body["tools"]
     assert own == [{"name": "memory", "input_schema": typed.parameters.to_dict()}]
 
