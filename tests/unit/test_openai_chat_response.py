@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -265,6 +266,14 @@ def test_citations_are_kept():
     assert text.citations == [UrlCitation("https://a", title="A", cited_text=(1, 4))]
     assert isinstance(rest, ContentData)
     assert rest.data == {"annotations": [{"type": "file", "x": 1}]}
+    assert replayed(out) == {"role": "assistant", "content": "text"}
+
+
+def test_tools_that_groq_ran_are_kept_and_do_not_go_back():
+    """https://console.groq.com/docs/compound: of an answer; no member of a request's message."""
+    ran = [{"index": 0, "type": "search", "arguments": "{}", "output": "found"}]
+    out = output({"content": "text", "executed_tools": ran})
+    assert ContentData({"executed_tools": ran}, internal=ANY) in out.message.content_list
     assert replayed(out) == {"role": "assistant", "content": "text"}
 
 
