@@ -158,12 +158,15 @@ def fold_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
     for name in ("annotations", "reasoning_details"):
         message[name] = [*message.get(name, []), *(delta.get(name) or [])]
     calls = message["tool_calls"]
+    places = message.setdefault("places", {})  # where the call of an index stands
     for call in delta.get("tool_calls") or []:
         index = call.get("index", len(calls))
-        if index == len(calls):
+        if index not in places:
+            places[index] = len(calls)
             start = {"name": call["function"]["name"], "arguments": ""}
             calls.append({"id": call["id"], "type": "function", "function": start})
-        calls[index]["function"]["arguments"] += call["function"].get("arguments") or ""
+        said = call["function"].get("arguments") or ""
+        calls[places[index]]["function"]["arguments"] += said
 
 
 def body_of(response: dict[str, Any]) -> dict[str, Any]:

@@ -95,7 +95,8 @@ def normal_contents(contents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
     for content in spelled(list(contents)):
         role = content.get("role") or "user"
-        parts = [normal_part(part) for part in content.get("parts") or []]
+        said = [part for part in content.get("parts") or [] if part != {"text": ""}]
+        parts = [normal_part(part) for part in said]
         if turns and turns[-1]["role"] == role:
             turns[-1]["parts"] += parts
         else:

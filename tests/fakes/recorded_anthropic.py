@@ -68,7 +68,7 @@ def recorded_call(body: dict[str, Any], headers: dict[str, str] | None = None) -
             continue
         if name in _PLAIN:
             setattr(config, _PLAIN[name], value)
-        elif name == "thinking" and value["type"] == "enabled":
+        elif name == "thinking" and value.get("type") == "enabled":
             config.reasoning_tokens = value["budget_tokens"]
             config.reasoning_summary = "auto" if value.get("display") else None
         elif name == "output_config":

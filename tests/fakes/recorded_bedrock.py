@@ -175,7 +175,7 @@ def _part(block: dict[str, Any]) -> Content:
         text = base64.b64encode(source["text"].encode()).decode()
         uri = f"data:text/plain;base64,{text}"
         return ContentDocument(uri, filename=value["name"], citations="citations" in value)
-    if kind == "document" and value["format"] == "pdf":
+    if kind == "document" and value["format"] == "pdf" and "citations" not in value:
         uri = where or f"data:application/pdf;base64,{source['bytes']}"
         return ContentDocument(uri, filename=value["name"], mime_type="application/pdf")
     return ContentData(block)

@@ -49,7 +49,7 @@ passed: Counter[str] = Counter()
 def replay() -> Iterator[Any]:
     module = replay_module()
     folders = [recordings_folder() / API, recordings_folder() / COUNT_API]
-    with module.ThreadedReplayServer(folders) as server:
+    with module.ThreadedReplayServer([f for f in folders if f.exists()]) as server:
         yield server
         time.sleep(0.1)  # the server closes its ends of the connections
 

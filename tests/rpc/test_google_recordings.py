@@ -47,7 +47,7 @@ passed: Counter[tuple[str, str]] = Counter()
 def replay() -> Iterator[Any]:
     module = replay_module()
     folders = [recordings_folder() / api for api in (*APIS, "google.count_tokens")]
-    with module.ThreadedReplayServer(folders) as server:
+    with module.ThreadedReplayServer([f for f in folders if f.exists()]) as server:
         yield server
         time.sleep(0.1)  # the server closes its ends of the connections
 
