@@ -82,6 +82,14 @@ def test_a_folded_stream_is_the_plain_answer(blocks):
     }
 
 
+def test_members_that_are_null_say_nothing():
+    """As servers that imitate the API have them."""
+    end = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": None}]
+    end += [{"type": "message_delta", "delta": None}, {"type": "message_stop"}]
+    made = output_from(fold([*events(body(text("x")))[:-2], *end]).body())
+    assert (made.completion, made.stop_reason) == ("x", "stop")
+
+
 def test_an_input_that_comes_whole_is_told_once():
     """That of a call which code of the server makes has no deltas.
 

@@ -97,11 +97,11 @@ class EventFold:
     def _delta(self, event: JsonObject) -> None:
         for name, value in event.items():
             if name == "delta":
-                self._message.update(value)
+                self._message.update(value or {})
             elif name == "usage":
                 # counts are cumulative, and those that did not change may be left out
                 usage = self._message.get("usage") or {}
-                given = {k: v for k, v in value.items() if v is not None}
+                given = {k: v for k, v in (value or {}).items() if v is not None}
                 self._message["usage"] = {**usage, **given}
             elif name != "type":
                 self._message[name] = value
