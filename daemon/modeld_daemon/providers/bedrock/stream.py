@@ -99,7 +99,6 @@ class EventFold:
         elif fold.id and (delta.get("toolUse") or {}).get("input"):
             sink.tool_call(fold.id, "", delta["toolUse"]["input"])
 
-
     def _follows_text(self, index: int) -> bool:
         before = [at for at, fold in self._blocks.items() if at < index and fold.wire()]
         return bool(before) and self._blocks[max(before)].spoke

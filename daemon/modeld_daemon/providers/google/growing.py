@@ -9,6 +9,7 @@ text. A piece without `willContinue` is the last; it may be empty, or missing at
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from modeld.types import JsonObject, JsonValue
 
@@ -64,7 +65,7 @@ class GrowingCall:
             return
         steps = _steps(piece["jsonPath"])
         place: JsonValue = self.args
-        for step, following in zip(steps, steps[1:], strict=False):
+        for step, following in pairwise(steps):
             place = _at(place, step, [] if isinstance(following, int) else {})
         old = _at(place, steps[-1], None)
         grows = isinstance(value, str) and isinstance(old, str)
