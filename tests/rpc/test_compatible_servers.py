@@ -16,7 +16,14 @@ from modeld.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from modeld.types import ChatMessageUser, ContentText, GenerateConfig, ModelOutput, UrlCitation
+from modeld.types import (
+    ChatMessageUser,
+    ContentText,
+    ContentToolUse,
+    GenerateConfig,
+    ModelOutput,
+    UrlCitation,
+)
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.openai.adapter import build
@@ -327,3 +334,32 @@ def test_empty_members_of_snowflake_are_nothing():
     output = output_of("openai-api/snowflake", body)
     assert output.stop_reason == "tool_calls"
     assert [(c.function, c.type) for c in output.message.tool_calls or ()] == [("f", "function")]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_searches_of_posts_are_the_servers_own(streams):
+    """https://docs.x.ai/developers/tools/x-search: they come as calls of custom tools."""
+    found = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "xs_call_1", "status": "completed"}
+    search = {**found, "name": "x_keyword_search", "input": '{"query":"q"}'}
+    part = {"type": "output_text", "text": "Hi", "annotations": []}
+    said = {"type": "message", "id": "m_1", "role": "assistant", "content": [part]}
+    response = {"id": "r", "model": "m", "status": "completed", "output": [search, said]}
+    events: list[dict[str, Any]] = [
+        {"type": "response.output_item.added", "item": {**search, "input": ""}},
+        {"type": "response.custom_tool_call_input.delta", "delta": search["input"]},
+        {"type": "response.output_item.done", "item": search},
+        {"type": "response.output_item.added", "item": {**said, "content": []}},
+        {"type": "response.output_text.delta", "content_index": 0, "delta": "Hi"},
+        {"type": "response.output_item.done", "item": said},
+    ]
+    told = [{"output_index": i // 3, **event} for i, event in enumerate(events)]
+    told.append({"type": "response.completed", "response": response})
+    stream = "".join(f"data: {json.dumps(event)}\n\n" for event in told).encode()
+    sink = Deltas()
+    output, _ = ask("grok", (200, stream if streams else response), sink=sink)
+    assert isinstance(output, ModelOutput)
+    assert (output.message.tool_calls, output.stop_reason) == (None, "stop")
+    (used,) = [p for p in output.message.content_list if isinstance(p, ContentToolUse)]
+    assert (used.tool_type, used.name, used.id) == ("web_search", "x_keyword_search", "xs_call_1")
+    assert used.arguments == search["input"]
+    assert ("".join(sink.texts), sink.names) == ("Hi", {})
