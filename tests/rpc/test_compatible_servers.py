@@ -339,7 +339,12 @@ def test_empty_members_of_snowflake_are_nothing():
 @pytest.mark.parametrize("streams", [False, True])
 def test_searches_of_posts_are_the_servers_own(streams):
     """https://docs.x.ai/developers/tools/x-search: they come as calls of custom tools."""
-    found = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "xs_call_1", "status": "completed"}
+    found = {
+        "type": "custom_tool_call",
+        "id": "ctc_1",
+        "call_id": "xs_call_1",
+        "status": "completed",
+    }
     search = {**found, "name": "x_keyword_search", "input": '{"query":"q"}'}
     part = {"type": "output_text", "text": "Hi", "annotations": []}
     said = {"type": "message", "id": "m_1", "role": "assistant", "content": [part]}

@@ -8,7 +8,8 @@ deltas, or not all, is completed from the items when they are done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from modeld.types import JsonObject, JsonValue
 
@@ -96,7 +97,7 @@ class EventFold:
 class _Teller:
     """Tells a sink what has not been told yet."""
 
-    def __init__(self, sink: Sink, kinds: Set[str]) -> None:
+    def __init__(self, sink: Sink, kinds: AbstractSet[str]) -> None:
         self._sink = sink
         self._kinds = kinds
         self._texts: dict[int, dict[int, int]] = {}
