@@ -14,6 +14,7 @@ from tests.fakes.recorded_openai import expressible
 # Members whose own members are the caller's words, not the API's.
 _FREE = ("args", "response", "properties")
 _DATA = ("thoughtSignature", "data")
+_TYPES = ("STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL")
 
 
 def camel(name: str) -> str:
@@ -32,6 +33,8 @@ def spelled(value: Any, name: str = "") -> Any:
         return [spelled(item, name) for item in value]
     if name in _DATA and isinstance(value, str):
         return value.replace("-", "+").replace("_", "/")
+    if name == "type" and isinstance(value, int):  # enums may be numbers
+        return ("TYPE_UNSPECIFIED", *_TYPES)[value]
     return value
 
 

@@ -157,6 +157,7 @@ def check_output(output: ModelOutput, response: dict[str, Any]) -> None:
 def check_stop(output: ModelOutput, chunks: list[dict[str, Any]], calls: list[Any]) -> None:
     reasons = [c.get("finishReason") for chunk in chunks for c in chunk.get("candidates", [])]
     last = [reason for reason in reasons if reason][-1]
+    last = {1: "STOP", 2: "MAX_TOKENS"}.get(last, last)  # enums may be numbers
     wanted = {"STOP": "tool_calls" if calls else "stop", "MAX_TOKENS": "max_tokens"}
     wanted["UNEXPECTED_TOOL_CALL"] = "tool_calls"
     assert output.stop_reason == wanted.get(last, "content_filter")
