@@ -23,11 +23,14 @@ def check_output(output: ModelOutput, wire: dict[str, Any]) -> None:
     assert output.response_id == (wire["id"] or None)
     assert len(output.choices) == len(wire["choices"])
     for choice, wire_choice in zip(output.choices, wire["choices"], strict=True):
-        message = wire_choice["message"]
+        message = wire_choice.get("message") or {}  # a filter took it all
         texts = [p for p in choice.message.content_list if isinstance(p, ContentText)]
         check_texts(choice.message, message)
         assert "".join(p.text for p in texts if p.refusal) == (message.get("refusal") or "")
-        check_calls(choice.message, message.get("tool_calls") or [])
+        wire_calls = message.get("tool_calls") or []
+        if not wire_calls and (message.get("function_call") or {}).get("name"):  # before tools
+            wire_calls = [{"type": "function", "id": "", "function": message["function_call"]}]
+        check_calls(choice.message, wire_calls)
         details = wire_choice.get("finish_details") or {}
         reason = wire_choice.get("finish_reason") or details.get("type")
         if reason:

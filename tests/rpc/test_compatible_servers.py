@@ -272,6 +272,24 @@ def test_openrouters_error_in_a_good_answer_is_an_error(where):
     assert error.message == "upstream failed"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "said, reason",
+    [
+        ({"code": 400, "message": "maximum context length is 9"}, "model_length"),
+        ({"code": "content_filter", "message": "no", "status": 400}, "content_filter"),  # Azure's
+    ],
+)
+def test_a_prompt_refused_in_a_good_answer_is_a_result_too(said, reason, stream):
+    # https://openrouter.ai/docs/api-reference/errors
+    body: Any = {"error": said}
+    if stream:
+        body = b"data: " + json.dumps(body).encode() + b"\n\n"
+    output, _ = ask("openrouter", (200, body), sink=Deltas() if stream else None)
+    assert isinstance(output, ModelOutput)
+    assert (output.stop_reason, output.error) == (reason, said["message"])
+
+
 def test_a_model_that_calls_badly_is_the_callers_to_see():
     body = {"error": {"code": "tool_use_failed", "message": "no", "type": "invalid_request_error"}}
     assert isinstance(error_of("groq", 400, body), InvalidRequest)

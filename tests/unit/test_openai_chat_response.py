@@ -46,6 +46,15 @@ def replayed(out: ModelOutput) -> dict[str, Any]:
     return messages_to_wire([out.message], "system", None)[0]
 
 
+def test_an_answer_that_a_filter_took_has_no_message():
+    # https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
+    choice = {"index": 0, "finish_reason": "content_filter", "content_filter_results": {}}
+    out = output_from({"id": "r1", "model": "m-1", "choices": [choice]})
+    assert (out.completion, out.stop_reason) == ("", "content_filter")
+    with pytest.raises(KeyError):
+        output_from({"id": "r1", "model": "m-1", "choices": [{"index": 0}]})
+
+
 def test_a_plain_answer():
     out = output({"content": "hi", "refusal": None, "annotations": []})
     assert (out.completion, out.message.content, out.model, out.response_id) == (
