@@ -23,11 +23,14 @@ def check_output(output: ModelOutput, wire: dict[str, Any]) -> None:
     assert output.response_id == (wire["id"] or None)
     assert len(output.choices) == len(wire["choices"])
     for choice, wire_choice in zip(output.choices, wire["choices"], strict=True):
-        message = wire_choice["message"]
+        message = wire_choice.get("message") or {}  # a filter took it all
         texts = [p for p in choice.message.content_list if isinstance(p, ContentText)]
         check_texts(choice.message, message)
         assert "".join(p.text for p in texts if p.refusal) == (message.get("refusal") or "")
-        check_calls(choice.message, message.get("tool_calls") or [])
+        wire_calls = message.get("tool_calls") or []
+        if not wire_calls and (message.get("function_call") or {}).get("name"):  # before tools
+            wire_calls = [{"type": "function", "id": "", "function": message["function_call"]}]
+        check_calls(choice.message, wire_calls)
         details = wire_choice.get("finish_details") or {}
         reason = wire_choice.get("finish_reason") or details.get("type")
         if reason:
@@ -143,6 +146,9 @@ def folded(frames: list[str]) -> dict[str, Any]:
             choice = choices.setdefault(part["index"], {**new, "finish_reason": None})
             choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
             fold_delta(choice["message"], part.get("delta") or {})
+            tokens = (part.get("logprobs") or {}).get("content") or []
+            said = (choice["logprobs"] or {}).get("content") or []
+            choice["logprobs"] = {"content": [*said, *tokens]} if said or tokens else None
     body["choices"] = [choices[index] for index in sorted(choices)]
     return body
 
@@ -155,12 +161,15 @@ def fold_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
     for name in ("annotations", "reasoning_details"):
         message[name] = [*message.get(name, []), *(delta.get(name) or [])]
     calls = message["tool_calls"]
+    places = message.setdefault("places", {})  # where the call of an index stands
     for call in delta.get("tool_calls") or []:
         index = call.get("index", len(calls))
-        if index == len(calls):
+        if index not in places:
+            places[index] = len(calls)
             start = {"name": call["function"]["name"], "arguments": ""}
             calls.append({"id": call["id"], "type": "function", "function": start})
-        calls[index]["function"]["arguments"] += call["function"].get("arguments") or ""
+        said = call["function"].get("arguments") or ""
+        calls[places[index]]["function"]["arguments"] += said
 
 
 def body_of(response: dict[str, Any]) -> dict[str, Any]:

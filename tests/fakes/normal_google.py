@@ -14,6 +14,7 @@ from tests.fakes.recorded_openai import expressible
 # Members whose own members are the caller's words, not the API's.
 _FREE = ("args", "response", "properties")
 _DATA = ("thoughtSignature", "data")
+_TYPES = ("STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL")
 
 
 def camel(name: str) -> str:
@@ -32,6 +33,8 @@ def spelled(value: Any, name: str = "") -> Any:
         return [spelled(item, name) for item in value]
     if name in _DATA and isinstance(value, str):
         return value.replace("-", "+").replace("_", "/")
+    if name == "type" and isinstance(value, int):  # enums may be numbers
+        return ("TYPE_UNSPECIFIED", *_TYPES)[value]
     return value
 
 
@@ -95,7 +98,8 @@ def normal_contents(contents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
     for content in spelled(list(contents)):
         role = content.get("role") or "user"
-        parts = [normal_part(part) for part in content.get("parts") or []]
+        said = [part for part in content.get("parts") or [] if part != {"text": ""}]
+        parts = [normal_part(part) for part in said]
         if turns and turns[-1]["role"] == role:
             turns[-1]["parts"] += parts
         else:
@@ -123,6 +127,9 @@ def _normal_generation(wire: dict[str, Any]) -> dict[str, Any]:
     thinking = dict(out.get("thinkingConfig") or {})
     if "thinkingLevel" in thinking:
         thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()
+    if thinking.get("includeThoughts") is False:  # as the API has it where nothing is said
+        del thinking["includeThoughts"]
+    out.pop("thinkingConfig", None)
     if thinking:
         out["thinkingConfig"] = thinking
     if out.get("stopSequences") == []:

@@ -61,14 +61,14 @@ _ELSEWHERE = ("messages", "model", "stream", "system", "tools", "tool_choice")
 
 def recorded_call(body: dict[str, Any], headers: dict[str, str] | None = None) -> Recorded:
     """The call that a caller of modeld would have made."""
-    config = GenerateConfig()
+    config = GenerateConfig(cache_prompt=False)  # marks are the caller's only
     extra: dict[str, Any] = {}
     for name, value in body.items():
         if value is None or name in _ELSEWHERE:
             continue
         if name in _PLAIN:
             setattr(config, _PLAIN[name], value)
-        elif name == "thinking" and value["type"] == "enabled":
+        elif name == "thinking" and value.get("type") == "enabled":
             config.reasoning_tokens = value["budget_tokens"]
             config.reasoning_summary = "auto" if value.get("display") else None
         elif name == "output_config":
@@ -108,7 +108,8 @@ def _tool_choice(wire: dict[str, Any]) -> ToolChoice:
 
 def _tool(wire: dict[str, Any]) -> ToolInfo:
     if wire.get("type", "custom") != "custom":
-        return ToolInfo(wire["name"], "", options={"anthropic": wire})
+        name = wire.get("name") or wire["mcp_server_name"]
+        return ToolInfo(name, "", options={"anthropic": wire})
     schema = expressible(wire["input_schema"], [])
     parameters = ToolParams.from_dict(
         {k: v for k, v in schema.items() if k in ToolParams.__dataclass_fields__}
@@ -188,7 +189,11 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
     out = {k: v for k, v in body.items() if v is not None and k not in ("messages", "tools")}
     if not out.get("stream"):
         out.pop("stream", None)
-    if out.get("tool_choice") == {"type": "auto"}:
+    choice = out.get("tool_choice")
+    if choice and not choice.get("disable_parallel_tool_use"):
+        choice = {k: v for k, v in choice.items() if k != "disable_parallel_tool_use"}
+        out["tool_choice"] = choice
+    if choice == {"type": "auto"}:
         del out["tool_choice"]
     if "system" in out:
         out["system"] = _normal_blocks(out["system"])

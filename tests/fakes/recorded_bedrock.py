@@ -175,7 +175,7 @@ def _part(block: dict[str, Any]) -> Content:
         text = base64.b64encode(source["text"].encode()).decode()
         uri = f"data:text/plain;base64,{text}"
         return ContentDocument(uri, filename=value["name"], citations="citations" in value)
-    if kind == "document" and value["format"] == "pdf":
+    if kind == "document" and value["format"] == "pdf" and "citations" not in value:
         uri = where or f"data:application/pdf;base64,{source['bytes']}"
         return ContentDocument(uri, filename=value["name"], mime_type="application/pdf")
     return ContentData(block)
@@ -222,7 +222,7 @@ def wire_answer(response: dict[str, Any]) -> dict[str, Any]:
             delta = event["delta"]
             said["text"] += delta.get("text", "")
             thought = delta.get("reasoningContent", {})
-            said["thoughts"] += thought.get("text", "")
+            said["thoughts"] += thought.get("text", thought.get("redactedContent", ""))
             if thought.get("signature"):
                 said["signatures"].append(thought["signature"])
             if "toolUse" in delta:
@@ -241,8 +241,9 @@ def _add_block(said: dict[str, Any], block: dict[str, Any]) -> None:
     said["text"] += block.get("text", "")
     for piece in block.get("citationsContent", {}).get("content", []):
         said["text"] += piece["text"]
-    thought = block.get("reasoningContent", {}).get("reasoningText", {})
-    said["thoughts"] += thought.get("text", "")
+    thoughts = block.get("reasoningContent", {})
+    thought = thoughts.get("reasoningText", {})
+    said["thoughts"] += thought.get("text", thoughts.get("redactedContent", ""))
     if thought.get("signature"):
         said["signatures"].append(thought["signature"])
     use = block.get("toolUse")

@@ -285,4 +285,10 @@ def _fold_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
             content[-1]["thinking"][0]["text"] += text
         elif part != {"type": "text", "text": ""}:
             content.append(part)
-    message["tool_calls"] += delta.get("tool_calls") or []
+    for call in delta.get("tool_calls") or []:
+        calls, index = message["tool_calls"], call.get("index") or 0
+        same = [one for one in calls if not call.get("id") and (one.get("index") or 0) == index]
+        if same:  # most come whole
+            same[-1]["function"]["arguments"] += call["function"]["arguments"]
+        else:
+            calls.append(call)

@@ -68,6 +68,8 @@ def recorded_call(body: dict[str, Any]) -> Recorded:
             extra["include"] = [v for v in value if v not in (LOGPROBS, ENCRYPTED)]
         else:
             extra[name] = value
+    if isinstance(body.get("tool_choice"), dict) and "name" not in body["tool_choice"]:
+        extra["tool_choice"] = body["tool_choice"]
     config.extra_body = {k: v for k, v in extra.items() if v not in ([], {})} or None
     tools = [_tool(tool, index, lost) for index, tool in enumerate(body.get("tools") or [])]
     choice = _tool_choice(body.get("tool_choice"))
@@ -98,7 +100,7 @@ def _text(
 
 def _tool_choice(wire: Any) -> ToolChoice:
     if isinstance(wire, dict):
-        return ToolFunction(wire["name"])
+        return ToolFunction(wire["name"]) if "name" in wire else "auto"
     choices: dict[Any, ToolChoice] = {"required": "any", "none": "none"}
     return choices.get(wire, "auto")
 

@@ -9,7 +9,7 @@ from modeld_daemon.core.ports import Row
 from modeld_daemon.core.services import service_row
 from modeld_daemon.providers.catalog import ROWS
 from modeld_daemon.providers.openai_chat.quirks import Quirks, read_quirks
-from modeld_daemon.providers.profiles import openai_profile
+from modeld_daemon.providers.profiles import dropped_parameters, openai_profile
 
 CHAT_ROWS = {
     "openai.chat": "openai",
@@ -54,7 +54,8 @@ def row_of(name: str) -> Row:
 def expected(wanted: dict[str, Any], row: Row, model: str) -> dict[str, Any]:
     """A recorded request in its normal form, as this row would have made it."""
     quirks, profile = read_quirks(row.quirks, model), openai_profile(model)
-    for name in (*profile.dropped, *quirks.dropped):  # left out with a warning
+    dropped = dropped_parameters(profile, wanted.get("reasoning_effort"))
+    for name in (*dropped, *quirks.dropped):  # left out with a warning
         wanted.pop(name, None)
     if quirks.default_max_tokens:
         wanted.setdefault("max_tokens", quirks.default_max_tokens)

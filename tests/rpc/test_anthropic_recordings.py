@@ -49,7 +49,7 @@ passed: Counter[str] = Counter()
 def replay() -> Iterator[Any]:
     module = replay_module()
     folders = [recordings_folder() / API, recordings_folder() / COUNT_API]
-    with module.ThreadedReplayServer(folders) as server:
+    with module.ThreadedReplayServer([f for f in folders if f.exists()]) as server:
         yield server
         time.sleep(0.1)  # the server closes its ends of the connections
 
@@ -108,7 +108,10 @@ def play_exchange(replay: Any, name: str, index: int, exchange: dict[str, Any]) 
 
 
 def check_request(sent: dict[str, Any], recorded: dict[str, Any]) -> None:
-    assert normal(sent["body"]) == normal(recorded["body"])
+    got, asked = normal(sent["body"]), normal(recorded["body"])
+    if "tools" not in asked and got.get("tool_choice") == {"type": "none"}:
+        del got["tools"], got["tool_choice"]  # those that were called before are declared
+    assert got == asked
     wanted = recorded["headers"].get("anthropic-beta", "").split(",")
     assert set(wanted) - {""} <= set(sent["headers"].get("anthropic-beta", "").split(","))
 

@@ -79,7 +79,9 @@ def play_exchange(replay: Any, name: str, exchange: dict[str, Any]) -> None:
             asyncio.run(asking)
     else:
         output = asyncio.run(asking)
-        if sink is not None:
+        if "error" in (response.get("body") or {}):
+            assert output.error == response["body"]["error"]["message"]
+        elif sink is not None:
             check_stream(sink, output, response["sse"])
         else:
             check_plain(output, response["body"])

@@ -16,7 +16,14 @@ from modeld.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from modeld.types import ChatMessageUser, ContentText, GenerateConfig, ModelOutput, UrlCitation
+from modeld.types import (
+    ChatMessageUser,
+    ContentText,
+    ContentToolUse,
+    GenerateConfig,
+    ModelOutput,
+    UrlCitation,
+)
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
 from modeld_daemon.providers.openai.adapter import build
@@ -265,6 +272,24 @@ def test_openrouters_error_in_a_good_answer_is_an_error(where):
     assert error.message == "upstream failed"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "said, reason",
+    [
+        ({"code": 400, "message": "maximum context length is 9"}, "model_length"),
+        ({"code": "content_filter", "message": "no", "status": 400}, "content_filter"),  # Azure's
+    ],
+)
+def test_a_prompt_refused_in_a_good_answer_is_a_result_too(said, reason, stream):
+    # https://openrouter.ai/docs/api-reference/errors
+    body: Any = {"error": said}
+    if stream:
+        body = b"data: " + json.dumps(body).encode() + b"\n\n"
+    output, _ = ask("openrouter", (200, body), sink=Deltas() if stream else None)
+    assert isinstance(output, ModelOutput)
+    assert (output.stop_reason, output.error) == (reason, said["message"])
+
+
 def test_a_model_that_calls_badly_is_the_callers_to_see():
     body = {"error": {"code": "tool_use_failed", "message": "no", "type": "invalid_request_error"}}
     assert isinstance(error_of("groq", 400, body), InvalidRequest)
@@ -327,3 +352,37 @@ def test_empty_members_of_snowflake_are_nothing():
     output = output_of("openai-api/snowflake", body)
     assert output.stop_reason == "tool_calls"
     assert [(c.function, c.type) for c in output.message.tool_calls or ()] == [("f", "function")]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_searches_of_posts_are_the_servers_own(streams):
+    """https://docs.x.ai/developers/tools/x-search: they come as calls of custom tools."""
+    found = {
+        "type": "custom_tool_call",
+        "id": "ctc_1",
+        "call_id": "xs_call_1",
+        "status": "completed",
+    }
+    search = {**found, "name": "x_keyword_search", "input": '{"query":"q"}'}
+    part = {"type": "output_text", "text": "Hi", "annotations": []}
+    said = {"type": "message", "id": "m_1", "role": "assistant", "content": [part]}
+    response = {"id": "r", "model": "m", "status": "completed", "output": [search, said]}
+    events: list[dict[str, Any]] = [
+        {"type": "response.output_item.added", "item": {**search, "input": ""}},
+        {"type": "response.custom_tool_call_input.delta", "delta": search["input"]},
+        {"type": "response.output_item.done", "item": search},
+        {"type": "response.output_item.added", "item": {**said, "content": []}},
+        {"type": "response.output_text.delta", "content_index": 0, "delta": "Hi"},
+        {"type": "response.output_item.done", "item": said},
+    ]
+    told = [{"output_index": i // 3, **event} for i, event in enumerate(events)]
+    told.append({"type": "response.completed", "response": response})
+    stream = "".join(f"data: {json.dumps(event)}\n\n" for event in told).encode()
+    sink = Deltas()
+    output, _ = ask("grok", (200, stream if streams else response), sink=sink)
+    assert isinstance(output, ModelOutput)
+    assert (output.message.tool_calls, output.stop_reason) == (None, "stop")
+    (used,) = [p for p in output.message.content_list if isinstance(p, ContentToolUse)]
+    assert (used.tool_type, used.name, used.id) == ("web_search", "x_keyword_search", "xs_call_1")
+    assert used.arguments == search["input"]
+    assert ("".join(sink.texts), sink.names) == ("Hi", {})

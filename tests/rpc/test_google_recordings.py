@@ -47,7 +47,7 @@ passed: Counter[tuple[str, str]] = Counter()
 def replay() -> Iterator[Any]:
     module = replay_module()
     folders = [recordings_folder() / api for api in (*APIS, "google.count_tokens")]
-    with module.ThreadedReplayServer(folders) as server:
+    with module.ThreadedReplayServer([f for f in folders if f.exists()]) as server:
         yield server
         time.sleep(0.1)  # the server closes its ends of the connections
 
@@ -134,7 +134,7 @@ def check_output(output: ModelOutput, response: dict[str, Any]) -> None:
     chunks, parts = wire_chunks(response), wire_parts(response)
     last = chunks[-1]
     assert output.model == last["modelVersion"]
-    assert output.response_id == last["responseId"]
+    assert output.response_id == last.get("responseId")
     said = "".join(p["text"] for p in parts if p.get("text") and not p.get("thought"))
     texts = [p for p in output.message.content_list if isinstance(p, ContentText)]
     assert "".join(p.text for p in texts) == said
@@ -147,13 +147,17 @@ def check_output(output: ModelOutput, response: dict[str, Any]) -> None:
     for call, wire in zip(calls_of(output), wire_calls, strict=True):
         assert call.id == wire.get("id", call.id)
     check_stop(output, chunks, wire_calls)
-    check_usage(output, last["usageMetadata"])
+    if "usageMetadata" in last:
+        check_usage(output, last["usageMetadata"])
+    else:
+        assert output.usage is None
     check_kept(output, chunks, parts)
 
 
 def check_stop(output: ModelOutput, chunks: list[dict[str, Any]], calls: list[Any]) -> None:
     reasons = [c.get("finishReason") for chunk in chunks for c in chunk.get("candidates", [])]
     last = [reason for reason in reasons if reason][-1]
+    last = {1: "STOP", 2: "MAX_TOKENS"}.get(last, last)  # enums may be numbers
     wanted = {"STOP": "tool_calls" if calls else "stop", "MAX_TOKENS": "max_tokens"}
     wanted["UNEXPECTED_TOOL_CALL"] = "tool_calls"
     assert output.stop_reason == wanted.get(last, "content_filter")

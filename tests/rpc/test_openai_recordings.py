@@ -125,6 +125,10 @@ def check_failure(
         output = asked(replay, case, index, recorded, sink)
         assert (output.stop_reason, output.error) == ("model_length", message)
         return
+    if error_of(response).get("code") == "content_filter":
+        output = asked(replay, case, index, recorded, sink)
+        assert (output.stop_reason, output.error) == ("content_filter", message)
+        return
     with pytest.raises(ERRORS.get(response["status"], InvalidRequest)) as caught:
         asked(replay, case, index, recorded, sink)
     if "sse" not in response:

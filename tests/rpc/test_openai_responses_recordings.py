@@ -28,6 +28,7 @@ APIS = tuple(RESPONSES_ROWS)
 CASES = {case["id"]: case for api in APIS for case in recorded_cases(api)}
 COUNTS = {case["id"]: case for case in recorded_cases("openai.count_tokens")}
 ERRORS = {"model_not_found": ModelNotFound, 400: InvalidRequest, 401: AuthenticationError}
+SERVER_TOOLS = ("web_search_call", "code_interpreter_call", "mcp_call")
 CALLS = ("function_call", "custom_tool_call")
 STOPS = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
 
@@ -103,7 +104,7 @@ def play_exchange(replay: Any, name: str, index: int, exchange: dict[str, Any]) 
     base_url = replay.base_url(f"{name}@{index}")
     call = make_call(recorded)
     if response["status"] >= 400:
-        error = response["body"]["error"]
+        error = response["body"].get("error") or response["body"]["detail"]
         code = error.get("code") if isinstance(error, dict) else None
         with pytest.raises(ERRORS.get(code) or ERRORS[response["status"]]) as caught:
             asyncio.run(play(base_url, call, body["model"], sink, row=row))
@@ -140,8 +141,8 @@ def check_output(output: ModelOutput, wire: dict[str, Any]) -> None:
         assert (part.summary or "") == "\n\n".join(p["text"] for p in item.get("summary") or [])
         assert part.signature == item.get("encrypted_content")
     check_calls(output, [item for item in wire["output"] if item["type"] in CALLS])
-    searches = [item["id"] for item in wire["output"] if item["type"] == "web_search_call"]
-    assert [p.id for p in message.content_list if isinstance(p, ContentToolUse)] == searches
+    used = [item["id"] for item in wire["output"] if item["type"] in SERVER_TOOLS]
+    assert [p.id for p in message.content_list if isinstance(p, ContentToolUse)] == used
     reason = (wire.get("incomplete_details") or {}).get("reason")
     ended = "tool_calls" if message.tool_calls else "stop"
     assert output.stop_reason == (STOPS[reason] if reason else ended)
@@ -196,7 +197,9 @@ def check_deltas(sink: Deltas, output: ModelOutput) -> None:
     calls = output.message.tool_calls or []
     assert sink.names == {call.id: call.function for call in calls}
     for call in calls:
-        if call.parse_error is None:
+        if call.type == "custom":
+            assert "".join(sink.calls[call.id]) == call.arguments["input"]
+        elif call.parse_error is None:
             assert json.loads("".join(sink.calls[call.id]) or "{}") == call.arguments
 
 

@@ -26,6 +26,8 @@ from modeld_daemon.core.ports import Connection, Row
 from modeld_daemon.providers.anthropic.options import check, read_options
 from modeld_daemon.providers.anthropic.profile import anthropic_profile
 from modeld_daemon.providers.anthropic.request import WireRequest, build_request, counting_body
+from modeld_daemon.providers.anthropic.response import output_from
+from tests.fakes.anthropic_wire import body, text
 
 HAIKU = "claude-haiku-4-5"
 WEATHER = ToolInfo(
@@ -193,6 +195,9 @@ def test_options_are_members_of_a_tool():
     assert tools[0] == {"name": "a", "input_schema": strict.parameters.to_dict(), "strict": True}
     assert tools[1] == {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
     assert tools[2] == {"type": "memory_20250818", "name": "memory"}
+    server = {"type": "mcp_toolset", "mcp_server_name": "docs"}
+    toolset = ToolInfo("docs", "", options={"anthropic": server})
+    assert request(tools=[toolset]).body["tools"] == [server]  # has no name of its own
     own = request(tools=[typed], internal_tools=False).body["tools"]
     assert own == [{"name": "memory", "input_schema": typed.parameters.to_dict()}]
 
@@ -255,9 +260,35 @@ def test_extra_body_and_model_args():
         "server-side-fallback-2026-07-01",
         "mcp-client-2025-11-20",
         "code-execution-2025-05-22",
+        "task-budgets-2026-03-13",
     }
     with pytest.raises(InvalidRequest, match="stream"):
         request(extra_body={"stream": True})
+
+
+def test_what_is_no_part_of_the_api_for_all_is_asked_for():
+    """https://platform.claude.com/docs/en/api/beta-headers; also for what an answer said before."""
+    edits = [{"type": "compact_20260112"}]
+    made = request(
+        extra_body={
+            "context_management": {"edits": edits},
+            "container": {"skills": [{"type": "anthropic", "skill_id": "xlsx"}]},
+            "thinking": {"type": "adaptive", "block_binding": {"x": "y"}},
+        }
+    )
+    assert set(made.betas) == {
+        "context-management-2025-06-27",
+        "compact-2026-01-12",
+        "skills-2025-10-02",
+        "thinking-binding-controls-2026-08-01",
+    }
+    said = [{"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}}, text("x")]
+    said += [{"type": "mcp_tool_use", "id": "m1", "name": "f", "server_name": "s", "input": {}}]
+    said += [{"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": False, "content": []}]
+    before = output_from(body(*said)).message
+    made = request(ChatMessageUser("hi"), before, ChatMessageUser("go on"))
+    assert made.body["messages"][1]["content"] == said
+    assert set(made.betas) == {"server-side-fallback-2026-07-01", "mcp-client-2025-11-20"}
 
 
 def test_a_count_says_only_what_counts():

@@ -82,6 +82,32 @@ def test_a_folded_stream_is_the_plain_answer(blocks):
     }
 
 
+def test_members_that_are_null_say_nothing():
+    """As servers that imitate the API have them."""
+    end = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": None}]
+    end += [{"type": "message_delta", "delta": None}, {"type": "message_stop"}]
+    made = output_from(fold([*events(body(text("x")))[:-2], *end]).body())
+    assert (made.completion, made.stop_reason) == ("x", "stop")
+
+
+def test_an_input_that_comes_whole_is_told_once():
+    """That of a call which code of the server makes has no deltas.
+
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
+    """
+    caller = {"type": "code_execution_20250825", "tool_id": "srvtoolu_1"}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": "x"}}
+    whole = [start(0, {**call, "caller": caller}), {"type": "content_block_stop", "index": 0}]
+    head = {"type": "message_start", "message": {**body(), "content": []}}
+    told, asked = Deltas(), Deltas()
+    fold([head, *whole, {"type": "message_stop"}], told)
+    message = {**body(), "content": [{**call, "caller": caller}]}
+    fold([{"type": "message_start", "message": message}, {"type": "message_stop"}], asked)
+    for sink in (told, asked):
+        assert sink.names == {"toolu_1": "look"}
+        assert json.loads("".join(sink.calls["toolu_1"])) == {"at": "x"}
+
+
 def test_input_that_is_no_json_is_the_models_error():
     told = events(body(CALL))
     told = [e for e in told if e.get("delta", {}).get("partial_json") is None]

@@ -110,6 +110,10 @@ def test_too_long_is_a_sad_result():
     out = sad_result(read_error(wire(message, "INVALID_ARGUMENT", 400)), 400, "m")
     assert out is not None
     assert (out.stop_reason, out.error, out.model) == ("model_length", message, "m")
+    other = "The input token count is 12 but model only supports up to 10."
+    out = sad_result(read_error(wire(other, "INVALID_ARGUMENT", 400)), 400, "m")
+    assert out is not None
+    assert out.stop_reason == "model_length"
     assert sad_result(read_error(wire("API key not valid")), 400, "m") is None
     assert sad_result(read_error(wire(message)), 429, "m") is None
     blocked = sad_result(read_error(wire("The prompt was blocked by policy")), 400, "m")

@@ -87,6 +87,18 @@ def test_finish_reasons_have_their_words(finish, reason):
         assert (details.type, details.explanation) == (finish, "because")
 
 
+def test_enums_may_be_numbers():
+    # https://cloud.google.com/apis/docs/system-parameters: `$alt=json;enum-encoding=int`
+    assert output({"text": "x"}, finish=1).stop_reason == "stop"
+    assert output(call("f"), finish=1).stop_reason == "tool_calls"
+    assert output({"text": "x"}, finish=3).stop_reason == "content_filter"
+    unknown = output({"text": "x"}, finish=17)
+    assert unknown.stop_reason == "unknown"
+    details = unknown.choices[0].stop_details
+    assert details is not None
+    assert details.type == "17"
+
+
 def test_calls_end_a_turn():
     assert output(call("f")).stop_reason == "tool_calls"
     assert output(call("f"), finish="MAX_TOKENS").stop_reason == "max_tokens"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -64,6 +65,52 @@ def test_calls_have_the_ids_of_the_output():
     assert [c.id for c in calls] == ["call_r1_0", "x", "call_r1_2"]
     assert sink.names == {c.id: c.function for c in calls}
     assert sink.calls["call_r1_0"] == ['{"a":1}']
+
+
+def piece(*args: Any, on: bool = True) -> dict[str, Any]:
+    call = {"partialArgs": list(args)} if args else {}
+    return {"functionCall": {**call, **({"willContinue": True} if on else {})}}
+
+
+def at(path: str, on: bool = False, **value: Any) -> dict[str, Any]:
+    return {"jsonPath": path, **value, **({"willContinue": True} if on else {})}
+
+
+def test_a_call_whose_arguments_come_in_pieces_is_a_whole_one():
+    """https://docs.cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/Content#PartialArg"""
+    begins = {"functionCall": {"name": "f", "willContinue": True}, "thoughtSignature": "s"}
+    told = [
+        chunk(begins),
+        chunk(piece(at("$.town", stringValue="New ", on=True))),
+        chunk(piece(at("$.town", stringValue="York", on=True), at("$.town", stringValue=""))),
+        chunk(piece(at("$.days[0].n", numberValue=1))),
+        chunk(piece(at("$.days[1]['a b']", boolValue=True), at("$.days[1].n", nullValue=None))),
+        chunk(piece(), piece(on=False)),
+        chunk(call("g")),
+        chunk({"functionCall": {"name": "f", "willContinue": True}}),
+        chunk(piece(at("$.n", numberValue=0.5), on=False)),  # may be the end itself
+        chunk(piece(on=False)),
+        chunk({"functionCall": {"name": "f", "willContinue": True}}),
+        chunk({"text": "so"}, finish="STOP"),  # the end of the call is missing
+    ]
+    made, sink = fold(*told)
+    output = output_from(made.body(), "m")
+    days = [{"n": 1}, {"a b": True, "n": None}]
+    calls = output.message.tool_calls or []
+    wanted = [("f", {"town": "New York", "days": days}), ("g", {}), ("f", {"n": 0.5}), ("f", {})]
+    assert [(c.function, c.arguments) for c in calls] == wanted
+    assert sink.names == {c.id: c.function for c in calls}
+    assert [json.loads("".join(sink.calls[c.id])) for c in calls] == [c.arguments for c in calls]
+    first = made.body()["candidates"][0]["content"]["parts"][0]
+    assert first["thoughtSignature"] == "s"
+    assert first["functionCall"] == {"name": "f", "args": calls[0].arguments}
+
+
+@pytest.mark.parametrize("path", ["$", "town", "$.a..b", "$.a[x]", "$.a[0]"])
+def test_a_piece_without_a_place_is_no_answer(path):
+    begins = {"functionCall": {"name": "f", "args": {"a": "text"}, "willContinue": True}}
+    with pytest.raises(ValueError, match="no place of an argument"):
+        fold(chunk(begins), chunk(piece(at(path, numberValue=1))))
 
 
 def test_texts_around_other_parts_are_lines():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,15 @@ def function(name: str, arguments: Any, id: str | None = "c1") -> dict[str, Any]
 def replayed(out: ModelOutput) -> dict[str, Any]:
     """The answer as the history of a next request."""
     return messages_to_wire([out.message], "system", None)[0]
+
+
+def test_an_answer_that_a_filter_took_has_no_message():
+    # https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
+    choice = {"index": 0, "finish_reason": "content_filter", "content_filter_results": {}}
+    out = output_from({"id": "r1", "model": "m-1", "choices": [choice]})
+    assert (out.completion, out.stop_reason) == ("", "content_filter")
+    with pytest.raises(KeyError):
+        output_from({"id": "r1", "model": "m-1", "choices": [{"index": 0}]})
 
 
 def test_a_plain_answer():
@@ -265,6 +275,14 @@ def test_citations_are_kept():
     assert text.citations == [UrlCitation("https://a", title="A", cited_text=(1, 4))]
     assert isinstance(rest, ContentData)
     assert rest.data == {"annotations": [{"type": "file", "x": 1}]}
+    assert replayed(out) == {"role": "assistant", "content": "text"}
+
+
+def test_tools_that_groq_ran_are_kept_and_do_not_go_back():
+    """https://console.groq.com/docs/compound: of an answer; no member of a request's message."""
+    ran = [{"index": 0, "type": "search", "arguments": "{}", "output": "found"}]
+    out = output({"content": "text", "executed_tools": ran})
+    assert ContentData({"executed_tools": ran}, internal=ANY) in out.message.content_list
     assert replayed(out) == {"role": "assistant", "content": "text"}
 
 

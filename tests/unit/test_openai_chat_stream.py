@@ -110,6 +110,15 @@ def test_calls_of_servers_without_good_indices_are_told_apart_by_id(index):
     assert all(c.parse_error is None for c in output.message.tool_calls or [])
 
 
+@pytest.mark.parametrize("index", [None, 0])
+def test_a_piece_with_an_id_of_its_own_but_no_name_goes_on_with_its_call(index):
+    """vLLM made up an id for each: https://github.com/vllm-project/vllm (DeltaToolCall)."""
+    output, deltas = fold(call(index, "c1", "one", '{"a"'), call(index, "c2", None, ":1}"))
+    (made,) = output.message.tool_calls or []
+    assert (made.id, made.function, made.arguments) == ("c1", "one", {"a": 1})
+    assert deltas.said == [("call", "c1", "one", '{"a"'), ("call", "c1", "", ":1}")]
+
+
 def test_a_call_without_an_id_gets_the_same_one_as_in_a_plain_answer():
     output, deltas = fold(call(0, None, "one", "{}"))
     (made,) = output.message.tool_calls or []

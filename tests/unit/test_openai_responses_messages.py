@@ -161,6 +161,20 @@ def test_answers_are_of_the_kind_of_their_calls():
         written(said, ChatMessageTool("no picture", tool_call_id="c2"))
 
 
+def test_an_answer_goes_to_the_program_that_called():
+    """https://platform.openai.com/docs/guides/tools-programmatic-tool-calling"""
+    caller = {"type": "program", "caller_id": "p1"}
+    call = {"call_id": "c1", "name": "f", "arguments": "{}", "caller": caller}
+    said = output_from({"output": [{"type": "function_call", "id": "fc1", **call}]}).message
+    answer = written(said, ChatMessageTool("y", tool_call_id="c1"))[-1]
+    assert answer == {
+        "type": "function_call_output",
+        "call_id": "c1",
+        "output": "y",
+        "caller": caller,
+    }
+
+
 def test_a_custom_call_of_the_callers_own_is_written_as_one():
     call = ToolCall("c1", "f", {"input": "x"}, type="custom")
     said = ChatMessageAssistant("", tool_calls=[call])

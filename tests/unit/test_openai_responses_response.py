@@ -176,6 +176,14 @@ def test_tools_of_the_server_show_what_they_did():
     assert picture.image == "data:image/png;base64,aGk="
 
 
+@pytest.mark.parametrize("kind", ["web_search_call", "code_interpreter_call", "x_search_call"])
+def test_tools_of_xais_server_have_their_arguments_as_a_call_has(kind):
+    said = {"id": "fc", "type": kind, "name": "n", "arguments": '{"query":"q"}', "call_id": ""}
+    (part,) = output({**said, "status": "completed"}).message.content_list
+    assert isinstance(part, ContentToolUse)
+    assert (part.id, part.arguments) == ("fc", said["arguments"])
+
+
 def test_citations_have_their_passages():
     url = {"type": "url_citation", "url": "u", "title": "t", "start_index": 1, "end_index": 3}
     file = {"type": "file_citation", "file_id": "file-1", "filename": "a.txt", "index": 4}

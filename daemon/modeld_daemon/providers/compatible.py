@@ -92,6 +92,7 @@ _HOSTED = (
         quirks={
             "usual_api": "responses",
             "native": "grok",
+            "custom_calls": False,  # https://docs.x.ai/developers/tools/x-search
             "system_role": "system",
             "efforts": {"none": None, "minimal": "low", "max": "xhigh"},
             "models": (

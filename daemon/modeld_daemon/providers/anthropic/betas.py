@@ -19,6 +19,14 @@ _BY_MEMBER = {
     "output_format": "structured-outputs-2025-11-13",
     "speed": "fast-mode-2026-02-01",
 }
+_BY_INNER = {
+    ("container", "skills"): "skills-2025-10-02",
+    ("output_config", "task_budget"): "task-budgets-2026-03-13",
+    ("thinking", "block_binding"): "thinking-binding-controls-2026-08-01",
+}
+"""By a member of a member."""
+_BY_EDIT = (("compact_", "compact-2026-01-12"),)
+"""By the type of an edit of `context_management`."""
 _BY_TOOL = (
     ("code_execution_20250522", "code-execution-2025-05-22"),
     ("computer_20250124", "computer-use-2025-01-24"),
@@ -26,15 +34,29 @@ _BY_TOOL = (
     ("advisor_", "advisor-tool-2026-03-01"),
 )
 _BY_BLOCK = {
+    "fallback": "server-side-fallback-2026-07-01",
+    "compaction": "compact-2026-01-12",
+    "mcp_tool_use": "mcp-client-2025-11-20",
+    "mcp_tool_result": "mcp-client-2025-11-20",
+    "advisor_tool_result": "advisor-tool-2026-03-01",
     "tool_addition": "mid-conversation-tool-changes-2026-07-01",
     "tool_removal": "mid-conversation-tool-changes-2026-07-01",
 }
+"""By a block; those of answers go back in the history, also when nothing asks for more of them."""
 _FILES = "files-api-2025-04-14"
 
 
 def betas_of(body: JsonObject) -> list[str]:
     """Betas that the body needs."""
     found = [beta for name, beta in _BY_MEMBER.items() if body.get(name)]
+    for (name, inner), beta in _BY_INNER.items():
+        member = body.get(name)
+        if isinstance(member, dict) and member.get(inner):
+            found.append(beta)
+    management = body.get("context_management")
+    for edit in (management.get("edits") or ()) if isinstance(management, dict) else ():
+        kind = edit.get("type") or ""
+        found += [beta for start, beta in _BY_EDIT if kind.startswith(start)]
     for tool in body.get("tools") or ():
         kind = tool.get("type") or ""
         found += [beta for start, beta in _BY_TOOL if kind.startswith(start)]

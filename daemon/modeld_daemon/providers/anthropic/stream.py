@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from modeld.types import JsonObject, JsonValue
 
 from ...core.ports import Sink
-from ..http.jsontext import loads
+from ..http.jsontext import dumps, loads
 
 __all__ = ["EventFold", "StreamError"]
 
@@ -61,10 +61,12 @@ class EventFold:
             case "content_block_delta":
                 self._blocks[event["index"]].feed(event["delta"], self._sink)
             case "content_block_stop":
-                self._blocks[event["index"]].end()
+                self._blocks[event["index"]].end(self._sink)
             case "message_delta":
                 self._delta(event)
             case "message_stop":
+                for block in self._blocks.values():
+                    block.end(self._sink)
                 self.finished = True
             case "error":
                 raise StreamError(event)
@@ -95,11 +97,11 @@ class EventFold:
     def _delta(self, event: JsonObject) -> None:
         for name, value in event.items():
             if name == "delta":
-                self._message.update(value)
+                self._message.update(value or {})
             elif name == "usage":
                 # counts are cumulative, and those that did not change may be left out
                 usage = self._message.get("usage") or {}
-                given = {k: v for k, v in value.items() if v is not None}
+                given = {k: v for k, v in (value or {}).items() if v is not None}
                 self._message["usage"] = {**usage, **given}
             elif name != "type":
                 self._message[name] = value
@@ -113,6 +115,7 @@ class _BlockFold:
         self.id: str = block.get("id") or ""
         self._block = dict(block)
         self._pieces: dict[str, list[str]] = {}
+        self._told_input = False
 
     def feed(self, delta: JsonObject, sink: Sink | None) -> None:
         for name, value in delta.items():
@@ -135,10 +138,15 @@ class _BlockFold:
         elif name == "thinking":
             sink.reasoning(piece)
         elif name == _INPUT and self.kind == "tool_use":
+            self._told_input = True
             sink.tool_call(self.id, "", piece)
 
-    def end(self) -> None:
-        """Puts the pieces together."""
+    def end(self, sink: Sink | None = None) -> None:
+        """Puts the pieces together. An input that came whole with the start of its block is told
+        now, as that of a call that code of the server made.
+
+        https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
+        """
         for name, pieces in self._pieces.items():
             text = "".join(pieces)
             if name != _INPUT:
@@ -146,6 +154,10 @@ class _BlockFold:
             elif text:
                 self._block["input"] = _object(text)
         self._pieces = {}
+        given = self._block.get("input")
+        if sink is not None and self.kind == "tool_use" and given and not self._told_input:
+            self._told_input = True
+            sink.tool_call(self.id, "", dumps(given).decode())
 
     def wire(self) -> JsonObject:
         """The block as a plain answer has it."""

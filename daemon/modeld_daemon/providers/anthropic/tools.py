@@ -34,6 +34,12 @@ _MEMBERS = (
 )
 """Options that are members of the wire's tool under the same name."""
 
+_NAMELESS = frozenset(("mcp_toolset",))
+"""Native tools that stand for many and are named by their server; no `name` is taken.
+
+https://platform.claude.com/docs/en/agents-and-tools/mcp-connector
+"""
+
 _NATIVE = {"web_search": "web_search_20250305", "code_execution": "code_execution_20250825"}
 
 
@@ -55,7 +61,8 @@ def _tool(tool: ToolInfo, *, native: bool) -> JsonObject:
     kind = members.get("type")
     if kind is not None and kind != "custom":
         if native:
-            return {"type": kind, "name": tool.name, **members}
+            named = {} if kind in _NAMELESS else {"name": tool.name}
+            return {"type": kind, **named, **members}
         del members["type"]
     wire: JsonObject = {"name": tool.name, "input_schema": tool.parameters.to_dict()}
     if tool.description:

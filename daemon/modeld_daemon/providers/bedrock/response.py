@@ -31,6 +31,7 @@ from modeld.types import (
 )
 from modeld.types.content import DocumentRangeType
 
+from ..anthropic.response import joined_text
 from ..http.jsontext import dumps
 from ..tool_arguments import parse_tool_call
 from .internal import TOOL_CALL, blocks_of, from_bedrock
@@ -85,6 +86,7 @@ def output_from(
     if reason and reason not in _PLAIN_REASONS:
         choice.stop_details = StopDetails(type=reason, explanation=_explanation(body))
     output = ModelOutput(model, [choice], response_id=response_id)
+    output.completion = joined_text(said)
     metadata = {k: v for k, v in body.items() if k not in _MEMBERS and v not in _NOTHING}
     usage = body.get("usage")
     if usage:

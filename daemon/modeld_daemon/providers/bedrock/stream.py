@@ -84,19 +84,24 @@ class EventFold:
         if fold is None:
             fold = self._blocks[index] = _BlockFold({})
         if self._sink is not None:
-            self._tell(fold, delta, self._sink)
+            self._tell(index, delta, self._sink)
         fold.feed(delta)
 
-    def _tell(self, fold: _BlockFold, delta: JsonObject, sink: Sink) -> None:
+    def _tell(self, index: int, delta: JsonObject, sink: Sink) -> None:
+        fold = self._blocks[index]
         if delta.get("text"):
-            if not fold.spoke and self._spoke:
-                sink.text("\n")  # parts of a message's text are lines of it
+            if not fold.spoke and self._spoke and not self._follows_text(index):
+                sink.text("\n")  # see anthropic.response.joined_text
             fold.spoke = self._spoke = True
             sink.text(delta["text"])
         elif (delta.get("reasoningContent") or {}).get("text"):
             sink.reasoning(delta["reasoningContent"]["text"])
         elif fold.id and (delta.get("toolUse") or {}).get("input"):
             sink.tool_call(fold.id, "", delta["toolUse"]["input"])
+
+    def _follows_text(self, index: int) -> bool:
+        before = [at for at, fold in self._blocks.items() if at < index and fold.wire()]
+        return bool(before) and self._blocks[max(before)].spoke
 
 
 class _BlockFold:

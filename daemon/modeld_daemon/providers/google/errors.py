@@ -75,7 +75,8 @@ _SAD_TEXTS: tuple[tuple[re.Pattern[str], StopReason], ...] = (
     (
         re.compile(
             r"maximum number of tokens|size exceeds the limit|maximum context length"
-            r"|(input|prompt|request)[\w ]* (is )?too (long|large)|payload size exceeds",
+            r"|(input|prompt|request)[\w ]* (is )?too (long|large)|payload size exceeds"
+            r"|token count is \d+ but",  # "... but model only supports up to"
             re.IGNORECASE,
         ),
         "model_length",

@@ -48,6 +48,8 @@ _STOP_REASONS: Mapping[str, StopReason] = {
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
 }
+# How a gateway that writes enums as numbers writes them; past these the two APIs do not agree.
+_NUMBERED = ("FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 # Calls of functions that were not offered are calls too: the caller answers that there are none.
 _CALLING = ("STOP", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS")
 _BODY_MEMBERS = frozenset(("candidates", "usageMetadata", "modelVersion", "responseId", "error"))
@@ -105,6 +107,8 @@ def _choice(candidate: JsonObject, model: str, response_id: str | None) -> ChatC
             content = only.text
     said = ChatMessageAssistant(content, source="generate", tool_calls=calls or None, model=model)
     finish = candidate.get("finishReason") or ""
+    if isinstance(finish, int):
+        finish = _NUMBERED[finish] if finish < len(_NUMBERED) else str(finish)
     reason = _STOP_REASONS.get(finish, "unknown")
     if calls and finish in _CALLING:
         reason = "tool_calls"
@@ -132,7 +136,7 @@ def _blocked(feedback: JsonObject, model: str) -> ChatCompletionChoice:
     if not block:
         return ChatCompletionChoice(said, "unknown")
     details = StopDetails(
-        type=block,
+        type=str(block),
         explanation=message or None,
         categories=_blocking(feedback.get("safetyRatings") or ()),
     )

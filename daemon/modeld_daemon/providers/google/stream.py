@@ -11,6 +11,7 @@ from modeld.types import JsonObject, JsonValue
 
 from ...core.ports import Sink
 from ..http.jsontext import dumps
+from .growing import GrowingCall, is_in_pieces
 from .parts import call_id, is_nothing
 
 __all__ = ["ChunkFold", "StreamError"]
@@ -77,6 +78,7 @@ class _CandidateFold:
         self._sink = sink
         self._parts: list[JsonObject] = []
         self._calls = 0
+        self._growing: GrowingCall | None = None
         self._texts = 0
         self._in_text = False
 
@@ -88,12 +90,16 @@ class _CandidateFold:
                         self._add(part, response_id)
             elif value is not None:
                 self.members[name] = _merge(self.members.get(name), value, name)
+        if "finishReason" in self.members:
+            self._end_call()
 
     def wire(self, index: int) -> JsonObject:
         """The candidate as a plain answer has it."""
         return {**self.members, "index": index, "content": {"role": "model", "parts": self._parts}}
 
     def _add(self, part: JsonObject, response_id: str | None) -> None:
+        if "functionCall" in part and self._takes_piece(part, response_id):
+            return
         if self._sink is not None:
             self._tell(part, response_id, self._sink)
         if "functionCall" in part:
@@ -103,6 +109,34 @@ class _CandidateFold:
             last["text"] += part["text"]
         else:
             self._parts.append(dict(part))
+
+    def _takes_piece(self, part: JsonObject, response_id: str | None) -> bool:
+        """Whether the part is a piece of a call, or the end of one that has ended already."""
+        call = part["functionCall"]
+        if call.get("name"):
+            self._end_call()
+            if not is_in_pieces(call):
+                return False
+            id = call.get("id") or call_id(response_id, self._calls)
+            self._growing = GrowingCall(part, id)
+            self._calls += 1
+            self._in_text = False
+            self._parts.append(self._growing.part)
+            if self._sink is not None:
+                self._sink.tool_call(id, call["name"], "")
+        elif self._growing is not None:
+            self._growing.feed(part)
+        elif call:
+            return False
+        if self._growing is not None and self._growing.ended:
+            self._end_call()
+        return True
+
+    def _end_call(self) -> None:
+        """Tells the arguments of a call that came in pieces."""
+        growing, self._growing = self._growing, None
+        if growing is not None and self._sink is not None:
+            self._sink.tool_call(growing.id, "", dumps(growing.args).decode())
 
     def _tell(self, part: JsonObject, response_id: str | None, sink: Sink) -> None:
         text = part.get("text")

@@ -96,6 +96,12 @@ _SAD_TEXTS: tuple[tuple[re.Pattern[str], StopReason], ...] = (
             r"maximum context length|context[_ ](length|window|size)|prompt (is )?too long"
             r"|(input|messages?) (is|are) too (long|large)|exceeds? the (model'?s? )?max(imum)?[\w ]* length"
             r"|exceed(s|ed) (the )?model'?s? token limit"  # Moonshot
+            r"|maximum prompt length|prompt exceeds max length"  # xAI, Z.ai
+            r"|reduce the length of the (messages|prompt)"  # Groq, Cerebras
+            r"|longer than the maximum model length"  # vLLM
+            r"|range of input length should be"  # Alibaba's
+            r"|input tokens exceed|request body too large for"  # OpenAI, GitHub's
+            r"|exceeds the maximum number of tokens"  # Google's
             r"|`inputs` tokens \+ `max_new_tokens` must be",  # Together, Hugging Face
             re.IGNORECASE,
         ),

@@ -81,7 +81,10 @@ class Exchange:
             if done or fold.finished:
                 return self._output(fold.body())
         except StreamError as stopped:
-            raise self._failure(error_from(stopped.error), None, response) from None
+            error = error_from(stopped.error)
+            if fold.empty:  # nothing was said: as in a plain answer
+                return self._refused(error, None, response)
+            raise self._failure(error, None, response) from None
         except _WRONG_SHAPE as error:
             raise self._garbage(error, response) from None
         if fold.empty and "event-stream" not in (response.header("content-type") or ""):
@@ -96,12 +99,7 @@ class Exchange:
 
     def _read(self, response: Response | StreamResponse, body: bytes) -> ModelOutput:
         if response.status != 200:
-            error = read_error(body)
-            long = self._quirks.length_statuses
-            result = sad_result(error, response.status, self._route.model, long)
-            if result is not None:
-                return result
-            raise self._failure(error, response.status, response)
+            return self._refused(read_error(body), response.status, response)
         try:
             value = loads(body)
             wire_error = choice_error(value)
@@ -109,7 +107,20 @@ class Exchange:
                 return self._output(value)
         except _WRONG_SHAPE as error:
             raise self._garbage(error, response) from None
-        raise self._failure(wire_error, None, response)
+        return self._refused(wire_error, None, response)
+
+    def _refused(
+        self, error: WireError, status: int | None, response: Response | StreamResponse
+    ) -> ModelOutput:
+        """The output of a request refused for its content or length; any other error is raised.
+        `status` is None where the answer's was good: then the error may say its own.
+        """
+        own = int(error.code) if error.code.isdigit() else 400
+        long = self._quirks.length_statuses
+        result = sad_result(error, own if status is None else status, self._route.model, long)
+        if result is not None:
+            return result
+        raise self._failure(error, status, response)
 
     def _output(self, body: JsonObject) -> ModelOutput:
         return output_from(body, self._call.tools, emulated=self._emulated)

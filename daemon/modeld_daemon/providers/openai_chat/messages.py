@@ -140,6 +140,10 @@ def _located(where: str, kind: str, *, urls: bool) -> str:
     )
 
 
+# https://console.groq.com/docs/api-reference#chat-create: Groq refuses members that it does not know
+_OUTPUT_ONLY = frozenset(("annotations", "executed_tools"))
+"""Members of an answer that no API takes back."""
+
 _CONVERTERS: Mapping[type, Callable[[Any], JsonObject]] = {
     ContentText: _text,
     ContentImage: _image,
@@ -231,7 +235,7 @@ def _replay_data(part: ContentData, wire: JsonObject) -> None:
     for name, value in part.data.items():
         if name == "audio" and isinstance(value, dict):
             wire["audio"] = {"id": value.get("id")}  # all that the API takes back
-        elif name != "annotations":  # output only
+        elif name not in _OUTPUT_ONLY:
             wire[name] = value
 
 

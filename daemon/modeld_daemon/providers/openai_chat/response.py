@@ -128,7 +128,12 @@ def _choice(
     reader: CallReader | None,
 ) -> ChatCompletionChoice:
     text_alone = "text" in wire and not wire.get("message")  # as the API before chat has it
-    message = {"content": wire["text"]} if text_alone else wire["message"] or {}
+    if text_alone:
+        message: JsonObject = {"content": wire["text"]}
+    elif wire.get("finish_reason") == "content_filter":
+        message = wire.get("message") or {}  # Azure's has none where a filter took the whole
+    else:
+        message = wire["message"] or {}
     parts = _content(message)
     calls, call_members = _tool_calls(message, response_id, tools)
     if call_members:

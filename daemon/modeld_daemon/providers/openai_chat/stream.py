@@ -260,14 +260,17 @@ class _ChoiceFold:
             self._sink.tool_call(call.id, name, piece)
 
     def _find_call(self, delta: JsonObject) -> _CallFold:
-        """By index; servers that give none, or 0 to all, tell calls apart by id."""
+        """By index; servers that give none, or 0 to all, tell calls apart by id. Some vLLM servers
+        give each piece of a call an id of its own: one without a name goes on with its call.
+        """
         index, id = delta.get("index"), delta.get("id")
+        begins = any((delta.get(kind) or {}).get("name") for kind in ("function", "custom"))
         found = None
         if index is not None:
             found = next((call for call in reversed(self._calls) if call.index == index), None)
-        elif self._calls and (not id or id == self._calls[-1].id):
+        elif self._calls and (not id or not begins or id == self._calls[-1].id):
             found = self._calls[-1]
-        if found is None or (id and found.given and id != found.id):
+        if found is None or (begins and id and found.given and id != found.id):
             number = len(self._calls)
             found = _CallFold(
                 number if index is None else index, call_id(self._response_id, number)
@@ -290,7 +293,7 @@ class _CallFold:
 
     def feed(self, delta: JsonObject) -> str:
         """Adds a delta; returns its piece of the arguments."""
-        if delta.get("id"):
+        if delta.get("id") and not self.given:
             self.id, self.given = delta["id"], True
         for name, value in delta.items():
             if name in ("function", "custom"):

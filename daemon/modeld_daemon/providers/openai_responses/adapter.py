@@ -59,7 +59,8 @@ class OpenAIResponses:
         started = time.perf_counter()
         streams = self._options.shared.streams(call.config, sink is not None)
         request = self._request(call, route, stream=streams)
-        exchange = Exchange(call, route, sink)
+        quirks = read_responses_quirks(self._row.quirks, route.model)
+        exchange = Exchange(call, route, sink, custom_calls=quirks.custom_calls)
         extra = call.config.extra_headers
         body = dumps(request.body)
         path = await self.sdk.path(route.model, _PATH)

@@ -30,12 +30,22 @@ _UNFINISHED = ("queued", "in_progress")
 
 
 class Exchange:
-    """One call and where its answer goes."""
+    """One call and where its answer goes.
 
-    def __init__(self, call: Call, route: Route, sink: Sink | None) -> None:
+    Args:
+        call: The call.
+        route: Its model.
+        sink: Where deltas go.
+        custom_calls: Whether calls of custom tools are the client's to run.
+    """
+
+    def __init__(
+        self, call: Call, route: Route, sink: Sink | None, *, custom_calls: bool = True
+    ) -> None:
         self._call = call
         self._route = route
         self._sink = sink
+        self._custom_calls = custom_calls
         self._told = False
 
     def unfinished(self, response: Response) -> str | None:
@@ -59,7 +69,7 @@ class Exchange:
         self._tell(response)
         if response.status != 200 or "json" in (response.header("content-type") or ""):
             return self._replayed(self._read(response, await response.read_all()))
-        fold = EventFold(self._sink)
+        fold = EventFold(self._sink, custom_calls=self._custom_calls)
         try:
             await _feed(fold, response)
             if fold.finished:
@@ -109,7 +119,7 @@ class Exchange:
         error = body_error(body)
         if error is not None:
             return self._failed(error, response)
-        return output_from(body, self._call.tools)
+        return output_from(body, self._call.tools, custom_calls=self._custom_calls)
 
     def _failed(self, error: WireError, response: Response | StreamResponse) -> ModelOutput:
         """What an error without a status of its own is."""

@@ -33,11 +33,12 @@ _PICTURES = {"jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 class Parts:
     """What the items of one answer are, in their order."""
 
-    def __init__(self, tools: Sequence[ToolInfo]) -> None:
+    def __init__(self, tools: Sequence[ToolInfo], *, custom_calls: bool = True) -> None:
         self.content: list[Content] = []
         self.calls: list[ToolCall] = []
         self.logprobs: list[JsonValue] = []
         self._tools = tools
+        self._served = _SERVER_TOOLS if custom_calls else _ALL_SERVED
         self._messages = 0
 
     def add(self, item: JsonObject) -> None:
@@ -47,11 +48,11 @@ class Parts:
             self._add_message(item)
         elif kind == "reasoning":
             self.content.append(_reasoning(item))
+        elif kind in self._served:
+            self.content.append(self._served[kind](item))
         elif (call := call_of(item, self._tools)) is not None:
             self.calls.append(call)
             self.content.append(_call_record(item, call))
-        elif kind in _SERVER_TOOLS:
-            self.content.append(_SERVER_TOOLS[kind](item))
         elif kind == "image_generation_call" and isinstance(item.get("result"), str):
             self.content.append(_picture(item))
         else:
@@ -155,7 +156,9 @@ def _web_search(item: JsonObject) -> ContentToolUse:
         tool_type="web_search",
         id=item.get("id") or "",
         name=action.get("type") or "search",
-        arguments=_json({k: v for k, v in action.items() if k not in ("type", "sources")}),
+        arguments=_json({k: v for k, v in action.items() if k not in ("type", "sources")})
+        or item.get("arguments")  # older answers of xAI's
+        or "",
         result=_json(action.get("sources")),
         error=_failed(item),
         internal={"source": ITEM, "item": item},
@@ -167,7 +170,7 @@ def _code_interpreter(item: JsonObject) -> ContentToolUse:
         tool_type="code_execution",
         id=item.get("id") or "",
         name="code_interpreter",
-        arguments=item.get("code") or "",
+        arguments=item.get("code") or item.get("arguments") or "",
         result=_json(item.get("outputs")),
         error=_failed(item),
         internal={"source": ITEM, "item": item},
@@ -188,6 +191,19 @@ def _mcp_call(item: JsonObject) -> ContentToolUse:
     )
 
 
+def _x_search(item: JsonObject) -> ContentToolUse:
+    """A search of posts: https://docs.x.ai/developers/tools/x-search. Its results are not told."""
+    return ContentToolUse(
+        tool_type="web_search",
+        id=item.get("call_id") or item.get("id") or "",
+        name=item.get("name") or "x_search",
+        arguments=item.get("input") or item.get("arguments") or "",
+        result="",
+        error=_failed(item),
+        internal={"source": ITEM, "item": item},
+    )
+
+
 def _json(value: JsonValue) -> str:
     return dumps(value).decode() if value else ""
 
@@ -200,7 +216,13 @@ _SERVER_TOOLS: Mapping[str, Callable[[JsonObject], Content]] = {
     "web_search_call": _web_search,
     "code_interpreter_call": _code_interpreter,
     "mcp_call": _mcp_call,
+    "x_search_call": _x_search,
 }
+_ALL_SERVED: Mapping[str, Callable[[JsonObject], Content]] = {
+    **_SERVER_TOOLS,
+    "custom_tool_call": _x_search,
+}
+"""Where the server's own searches of posts come as calls of custom tools."""
 
 
 def _picture(item: JsonObject) -> ContentImage:

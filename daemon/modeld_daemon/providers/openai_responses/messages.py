@@ -168,7 +168,10 @@ def _tool(message: ChatMessageTool, kinds: Mapping[str, JsonObject]) -> JsonObje
     if call.get("type") == "computer_call" and message.error is None:
         return _screenshot(message, call)
     kind = "custom_tool_call" if call.get("type") == "custom_tool_call" else "function_call"
-    return {"type": f"{kind}_output", "call_id": call_id, "output": _answer(message)}
+    wire: JsonObject = {"type": f"{kind}_output", "call_id": call_id, "output": _answer(message)}
+    if call.get("caller"):  # a program of the model's that waits for it
+        wire["caller"] = call["caller"]
+    return wire
 
 
 def _answer(message: ChatMessageTool) -> JsonValue:

@@ -56,6 +56,8 @@ class ResponsesQuirks:
     """None leaves efforts to the model's profile."""
     native: str = "openai"
     """The member of a tool's options that makes it the server's own."""
+    custom_calls: bool = True
+    """Whether calls of custom tools are the client's to run, and not the server's own searches."""
 
 
 def check(row: Row, model: str, connection: Connection, shared: object = None) -> None:  # noqa: ARG001

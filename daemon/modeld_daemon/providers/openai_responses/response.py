@@ -49,10 +49,18 @@ _INCOMPLETE: Mapping[str, StopReason] = {
 }
 
 
-def output_from(body: JsonObject, tools: Sequence[ToolInfo] = ()) -> ModelOutput:
-    """The output; `ValueError`, `KeyError` or `TypeError` where the body is no response."""
+def output_from(
+    body: JsonObject, tools: Sequence[ToolInfo] = (), *, custom_calls: bool = True
+) -> ModelOutput:
+    """The output; `ValueError`, `KeyError` or `TypeError` where the body is no response.
+
+    Args:
+        body: The answer.
+        tools: What the model could call.
+        custom_calls: Whether calls of custom tools are the client's to run.
+    """
     model = body.get("model") or ""
-    parts = Parts(tools)
+    parts = Parts(tools, custom_calls=custom_calls)
     for item in body["output"]:
         parts.add(item)
     said = ChatMessageAssistant(

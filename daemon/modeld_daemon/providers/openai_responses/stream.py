@@ -9,6 +9,7 @@ deltas, or not all, is completed from the items when they are done.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from modeld.types import JsonObject, JsonValue
 
@@ -21,7 +22,7 @@ __all__ = ["EventFold", "StreamError"]
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed"))
 _TEXTS = {"output_text": "text", "refusal": "refusal"}
 _THOUGHTS = ("content", "summary")
-_CALLS = ("function_call", "custom_tool_call", "computer_call")
+_CALLS = frozenset(("function_call", "custom_tool_call", "computer_call"))
 
 
 class StreamError(Exception):
@@ -33,10 +34,16 @@ class StreamError(Exception):
 
 
 class EventFold:
-    """Puts the events of one stream together and tells a sink."""
+    """Puts the events of one stream together and tells a sink.
 
-    def __init__(self, sink: Sink | None) -> None:
-        self._teller = None if sink is None else _Teller(sink)
+    Args:
+        sink: Where deltas go.
+        custom_calls: Whether calls of custom tools are the client's to run.
+    """
+
+    def __init__(self, sink: Sink | None, *, custom_calls: bool = True) -> None:
+        calls = _CALLS if custom_calls else _CALLS - {"custom_tool_call"}
+        self._teller = None if sink is None else _Teller(sink, calls)
         self._done: dict[int, JsonObject] = {}
         self._last: JsonObject | None = None
         self.empty = True
@@ -90,8 +97,9 @@ class EventFold:
 class _Teller:
     """Tells a sink what has not been told yet."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, kinds: AbstractSet[str]) -> None:
         self._sink = sink
+        self._kinds = kinds
         self._texts: dict[int, dict[int, int]] = {}
         self._thoughts: dict[int, _Thoughts] = {}
         self._calls: dict[int, _Call] = {}
@@ -114,7 +122,7 @@ class _Teller:
                 self._think(index, "content", event.get("content_index") or 0, event["delta"])
             case "response.reasoning_summary_text.delta":
                 self._think(index, "summary", event.get("summary_index") or 0, event["delta"])
-            case "response.output_item.added" if event["item"].get("type") in _CALLS:
+            case "response.output_item.added" if event["item"].get("type") in self._kinds:
                 self._open(index, event["item"])
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 self._call(index, event["delta"])
@@ -136,7 +144,7 @@ class _Teller:
                 for at, part in enumerate(item.get(name) or ()):
                     key, count = next(told, (at, 0))
                     self._think(index, name, key, (part.get("text") or "")[count:])
-        elif kind in _CALLS:
+        elif kind in self._kinds:
             self._open(index, item)
             self._call(index, _arguments(item)[self._calls[index].told :])
 
