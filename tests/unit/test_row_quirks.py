@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
+import json
+from typing import Any
 
 import pytest
 
 from modeld.errors import InternalError
 from modeld_daemon.core.ports import Row
 from modeld_daemon.providers.catalog import ROWS
-from modeld_daemon.providers.extensions.loading import load
+from modeld_daemon.providers.extensions.child import described
+from modeld_daemon.providers.extensions.loading import read
 from modeld_daemon.providers.extensions.origin import Origin
 from modeld_daemon.providers.registry import DIALECTS
 from modeld_daemon.providers.row_quirks import wrong_quirk
@@ -58,11 +59,24 @@ def test_quirks_of_the_house_are_all_known(row):
         ({"body_args": {"x": ("text", "x")}}, "'body_args' says"),
     ],
 )
-def test_an_extension_with_a_quirk_that_means_nothing_is_refused(monkeypatch, quirks, said):
-    row = Row("acme", "openai", "of a test", quirks=quirks)
-    monkeypatch.setitem(sys.modules, "acme_of_a_test", SimpleNamespace(row=row))
+def test_an_extension_with_a_quirk_that_means_nothing_is_refused(quirks, said):
     with pytest.raises(InternalError, match=said):
-        load(Origin("acme", "acme_of_a_test:row", "acme"), ("openai",))
+        cross(quirks)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.quirks], ids=lambda row: str(row.name))
+def test_quirks_of_an_extension_mean_what_they_mean_here(row):
+    """They come as JSON, which has no tuples."""
+    crossed = cross(row.quirks, row.dialect).quirks
+    assert wrong_quirk(row.dialect, crossed) is None
+    assert json.dumps(crossed) == json.dumps(dict(row.quirks))
+
+
+def cross(quirks: Any, dialect: str = "openai") -> Row:
+    """A row with these quirks, as the daemon reads what an extension's process says of it."""
+    origin = Origin("acme", "acme_of_a_test:row", "acme")
+    row = Row("acme", dialect, "of a test", quirks=quirks)
+    return read(origin, described(origin, row), DIALECTS).row
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -58,7 +58,7 @@ class Program:
         self._origin = origin = Origin(**body["origin"])
         self.close_seconds = body["close_seconds"]
         self._made = await self._in_thread(partial(_import, origin))
-        return _described(origin, self._made)
+        return described(origin, self._made)
 
     async def generate(self, body: JsonObject, job: Job) -> JsonObject:
         """Makes one answer; `body["stream"]` says whether its parts are wanted."""
@@ -191,7 +191,7 @@ def _import(origin: Origin) -> Any:
     return made
 
 
-def _described(origin: Origin, made: Any) -> JsonObject:
+def described(origin: Origin, made: Any) -> JsonObject:
     """What the daemon must know of it; whether that will do is for the daemon to say."""
     version = getattr(made, "api_version", API_VERSION)
     if version != API_VERSION:
