@@ -301,7 +301,8 @@ class Model:
             config = watching.config_for(self, config)
         asked = types.GenerateInput(messages, list(tools), tool_choice, config)
         epoch = None if watching is None else watching.epoch
-        ask: Ask = _rpc().Ask(asked, request_id, self.role, priority, epoch)
+        raw = watching is not None and watching.raw
+        ask: Ask = _rpc().Ask(asked, request_id, self.role, priority, epoch, raw)
         return ask
 
     def _opened(self) -> RemoteModel:

@@ -385,7 +385,6 @@ def test_a_bare_flag_leaves_the_tasks_alone(said):
         (("--limit", "x"), "--limit is a number or A-B"),
         (("--cost-limit", "0"), "cost-limit"),
         (("--log-format", "eval"), "log_format='eval' is not there"),
-        (("--log-model-api",), "log_model_api=True is not there"),
         (("-S", "x=1"), "name it by --solver"),
         (("-M", "noequals"), "Write key=value"),
         (("-M", "x={a"), "x: The value is not valid YAML"),

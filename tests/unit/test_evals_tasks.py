@@ -133,7 +133,7 @@ def test_a_file_gives_its_tasks_from_its_own_folder(folder, monkeypatch):
 
 def test_files_beside_a_task_are_not_taken_for_modules_of_python(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "colorsys.py").write_text("raise RuntimeError('taken for Python\'s own')\n")
+    (tmp_path / "colorsys.py").write_text("raise RuntimeError('taken for Python's own')\n")
     (tmp_path / "click.py").write_text("NAME = 'before what is installed'\n")
     (tmp_path / "a.py").write_text(
         "import colorsys\nimport click\nfrom modeld import Task, task\n"

@@ -147,10 +147,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--log-dir", metavar="DIR", help="Folder of logs; that of INSPECT_LOG_DIR, or ./logs."
     ),
+    _option(
+        "--log-model-api/--no-log-model-api",
+        default=None,
+        help="Keep what goes to providers and comes back in the log, without credentials and media.",
+    ),
     # What the reference's users have in their scripts, where there is one way here.
     _option("--log-format", envvar="INSPECT_LOG_FORMAT", hidden=True),
     _option("--log-level", envvar="INSPECT_LOG_LEVEL", hidden=True),
-    _option("--log-model-api/--no-log-model-api", default=None, hidden=True),
     _option("--log-images/--no-log-images", default=None, hidden=True),
     _option(
         "--display",

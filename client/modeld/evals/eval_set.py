@@ -290,6 +290,7 @@ def _options_of(log: EvalLog) -> dict[str, Any]:
         "time_limit": config.time_limit,
         "cost_limit": config.cost_limit,
         "max_samples": config.max_samples,
+        "log_model_api": config.log_model_api,
         "config": log.plan.config,
     }
     return given

@@ -54,6 +54,8 @@ class EvalOptions:
     """Prices by full model name, over those of `set_model_cost`."""
     max_samples: int | None = None
     max_tasks: int | None = None
+    log_model_api: bool | None = None
+    """Keep what went to providers and came back, of each call, in its event."""
     score: bool = True
     config: GenerateConfig = field(default_factory=GenerateConfig)
 

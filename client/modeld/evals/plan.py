@@ -96,6 +96,7 @@ def _config(resolved: Resolved, options: EvalOptions) -> EvalConfig:
         max_samples=options.max_samples,
         max_tasks=options.max_tasks,
         log_samples=True,
+        log_model_api=options.log_model_api,
     )
 
 

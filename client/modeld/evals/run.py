@@ -23,7 +23,6 @@ _ONLY: Mapping[str, tuple[object, ...]] = {
     "log_format": (None, "json"),
     "log_samples": (None, True),
     "log_images": (None, True),
-    "log_model_api": (None, False),
     "trace": (None, False),
 }
 """Arguments of the reference of which there is one way here, and the values that mean it."""
@@ -88,8 +87,8 @@ def read_options(given: dict[str, Any]) -> EvalOptions:
         value = given.pop(name, None)
         if value not in values:
             raise InvalidRequest(
-                f"{name}={value!r} is not there: modeld's logs are JSON, with samples and media, "
-                f"without raw requests; leave it out or say {values[1]!r}"
+                f"{name}={value!r} is not there: modeld's logs are JSON, with samples and media; "
+                f"leave it out or say {values[1]!r}"
             )
     for name in _SILENT:
         given.pop(name, None)

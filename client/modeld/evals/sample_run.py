@@ -59,6 +59,7 @@ class SampleRun:
         score: Whether answers are scored.
         retries: Further tries of a sample that fails.
         prices: Of models, for what calls cost.
+        raw: Whether what goes to providers and comes back is kept.
     """
 
     def __init__(
@@ -69,7 +70,10 @@ class SampleRun:
         score: bool = True,
         retries: int = 0,
         prices: Prices | None = None,
+        *,
+        raw: bool = False,
     ) -> None:
+        self._raw = raw
         self._resolved = resolved
         self._limits = limits
         self._progress = progress
@@ -106,6 +110,7 @@ class SampleRun:
             limits.tokens,
             limits.dollars,
             self._prices,
+            raw=self._raw,
         )
         began, record.started_at = time.monotonic(), now()
         token = watcher.set(transcript)

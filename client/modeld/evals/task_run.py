@@ -137,6 +137,7 @@ class TaskRun:
             options.score,
             options.retry_on_error or 0,
             known_prices(options.model_cost_config),
+            raw=bool(options.log_model_api),
         )
         with bound(self._resolved.model, self._resolved.roles):
             waiting = self._reuse(writer)

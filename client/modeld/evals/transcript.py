@@ -8,9 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ..costs import Prices
-from ..errors import redact
+from ..errors import ModeldError, redact
 from ..handle import Model
-from ..types import GenerateConfig, GenerateInput, ModelEvent, ModelOutput, ModelUsage
+from ..types import (
+    GenerateConfig,
+    GenerateInput,
+    JsonObject,
+    ModelCall,
+    ModelEvent,
+    ModelOutput,
+    ModelUsage,
+)
 from ..watching import Called
 from .limits import LimitExceeded
 from .progress import TaskProgress
@@ -59,8 +67,11 @@ class Transcript:
         token_limit: int | None = None,
         cost_limit: float | None = None,
         prices: Prices | None = None,
+        *,
+        raw: bool = False,
     ) -> None:
         self.epoch: int | None = epoch
+        self.raw = raw
         self.events: list[ModelEvent] = []
         self.usage = Usage()
         self.message_limit = message_limit
@@ -128,6 +139,7 @@ class CallNote:
     def finished(self, output: ModelOutput) -> None:
         """The answer, and how it came."""
         info = (output.metadata or {}).get("modeld") or {}
+        self._event.call = _model_call(info.pop("raw", None))
         self._event.output = output
         self._event.cache = {"hit": "read", "miss": "write"}.get(info.get("cache") or "")  # type: ignore[assignment]
         self._event.retries = max(0, info.get("attempts", 1) - 1) or None
@@ -137,6 +149,7 @@ class CallNote:
 
     def failed(self, error: BaseException) -> None:
         """Why there is none."""
+        self._event.call = _model_call(error.call if isinstance(error, ModeldError) else None)
         self._event.error = redact(str(error) or type(error).__name__)
         self._event.retries = max(0, (getattr(error, "attempts", None) or 1) - 1) or None
         self._complete()
@@ -144,3 +157,7 @@ class CallNote:
     def _complete(self) -> None:
         self._event.completed = datetime.now(UTC)
         self._event.working_time = time.monotonic() - self._began
+
+
+def _model_call(raw: JsonObject | None) -> ModelCall | None:
+    return None if raw is None else ModelCall.from_dict(raw)

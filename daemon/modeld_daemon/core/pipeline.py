@@ -11,7 +11,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from modeld.errors import GenerateTimeout, ModelNotFound
+from modeld.errors import GenerateTimeout, ModeldError, ModelNotFound
 from modeld.types import CallInfo
 
 from ..logs import call_id
@@ -155,7 +155,11 @@ class Pipeline:
         provider = await client.provider(self.clients.source)
         lane = self.lanes.of(route, bounded=client.row.network)
         attempts = Attempts(call, lane, flight, self.flights.clock, asking)
-        output = await attempts.until_answered(provider.generate, route)
+        try:
+            output = await attempts.until_answered(provider.generate, route)
+        except ModeldError as error:
+            error.call = None if call.raw is None else call.raw.call()
+            raise
         if output.time is None:
             output.time = attempts.provider_time
         call.count(route.name, call.role, output)
@@ -166,6 +170,7 @@ class Pipeline:
             attempts=attempts.number,
             queue_time=attempts.queue_time,
             provider_time=attempts.provider_time,
+            raw=None if call.raw is None else call.raw.call(),
         )
         return Result(output, info)
 

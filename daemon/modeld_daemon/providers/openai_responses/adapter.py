@@ -66,10 +66,12 @@ class OpenAIResponses:
         endpoint = await prepared.endpoint(path, body, extra)
         if request.body.get("stream"):
             patience = call.config.stream_idle_timeout
-            async with prepared.http.stream(endpoint, body, patience=patience) as response:
+            async with prepared.http.stream(
+                endpoint, body, patience=patience, raw=call.raw
+            ) as response:
                 output = await exchange.streamed(response)
         else:
-            answer = await prepared.http.fetch(endpoint, body)
+            answer = await prepared.http.fetch(endpoint, body, raw=call.raw)
             if request.background:
                 answer = await outlast(answer, exchange, prepared, path, extra)
             output = exchange.complete(answer)
