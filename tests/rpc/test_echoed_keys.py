@@ -16,6 +16,7 @@ from modeld.errors import ModeldError
 from modeld.types import ChatMessageUser, GenerateConfig, ModelOutput
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
+from modeld_daemon.core.raw import Raw
 from modeld_daemon.providers.catalog import ROWS
 from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
@@ -175,14 +176,18 @@ def asked(dialect: Dialect, pieces: list[bytes], sink: Deltas | None) -> ModelOu
             url = f"http://127.0.0.1:{server.port}"
             provider = build(row, Connection(url, KEY, dict(dialect.args), dict(dialect.env)))
             route = Route(dialect.provider, dialect.model, Account(dialect.provider, url, "f"))
-            call = Call("1", [ChatMessageUser("hi")], GenerateConfig())
+            call = Call("1", [ChatMessageUser("hi")], GenerateConfig(), raw=Raw())
             try:
                 output = await provider.generate(call, route, sink)
             finally:
                 shown = repr(vars(provider))
                 await provider.aclose()
                 await asyncio.sleep(0.01)
+                noted = call.raw.call()
+                assert '"hi"' in json.dumps(noted["request"])
+                assert is_told_without_key(json.dumps(noted))
             assert KEY not in shown
+            assert noted["response"]
             return output
 
     return asyncio.run(scene())

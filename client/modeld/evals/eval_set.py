@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ..api import get_model
 from ..errors import PrerequisiteError
 from ..types import new_id
+from .arguments import RetryArgs, RunArgs, signed
 from .blocking import run_blocking
 from .display import shown
 from .identity import task_identity
@@ -46,6 +47,7 @@ class SetOptions:
     """Whether the folder may hold logs of tasks that are not in the set."""
 
 
+@signed(RunArgs)
 def eval_set(
     tasks: Tasks,
     log_dir: str | None = None,
@@ -56,7 +58,7 @@ def eval_set(
     retry_immediate: bool = True,
     log_dir_allow_dirty: bool = False,
     model: Models | NotGiven = NOT_GIVEN,
-    **options: Any,
+    **options: Unpack[RunArgs],
 ) -> tuple[bool, list[EvalLog]]:
     """Evaluates tasks until all have succeeded, and takes up again what an earlier call has left.
 
@@ -203,10 +205,11 @@ def _remove_older(logs: Sequence[EvalLog]) -> None:
             part_path(Path(log.location)).unlink(missing_ok=True)
 
 
+@signed(RetryArgs)
 def eval_retry(
     logs: str | Path | EvalLog | EvalLogInfo | Sequence[str | Path | EvalLog | EvalLogInfo],
     log_dir: str | None = None,
-    **options: Any,
+    **options: Unpack[RetryArgs],
 ) -> list[EvalLog]:
     """Takes up again tasks that have failed or were cut off: samples that are finished stay as
     they are. Each gives a new log with all samples; the old one stays too.
@@ -230,7 +233,7 @@ def eval_retry(
 
 
 async def run_retries(
-    logs: Sequence[EvalLog], log_dir: str | None, options: dict[str, Any], board: Board
+    logs: Sequence[EvalLog], log_dir: str | None, options: Mapping[str, Any], board: Board
 ) -> list[EvalLog]:
     """As `eval_retry`, in the running loop."""
     out = []

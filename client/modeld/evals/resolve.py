@@ -28,6 +28,9 @@ Roles: TypeAlias = dict[str, "Model | list[Model]"]
 class NotGiven:
     """Stands for an argument that was left out, where None means something."""
 
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
 
 NOT_GIVEN = NotGiven()
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ReasoningSummary as ReasoningSummary, ResponseSchema as ResponseSchema,
         Verbosity as Verbosity, cache_policy as cache_policy,
     )
+    from .config_args import GenerateConfigArgs as GenerateConfigArgs
     from .content import (
         AudioFormat as AudioFormat, CONTENT_TYPES as CONTENT_TYPES, Citation as Citation,
         CitationBase as CitationBase, Content as Content, ContentAudio as ContentAudio,
@@ -95,6 +96,7 @@ _NAMES = {
         "ReasoningHistory ReasoningMode ReasoningSummary ResponseSchema Verbosity "
         "cache_policy"
     ),
+    "config_args": "GenerateConfigArgs",
     "content": (
         "AudioFormat CONTENT_TYPES Citation CitationBase Content ContentAudio ContentBase "
         "ContentCitation ContentData ContentDocument ContentImage ContentReasoning "

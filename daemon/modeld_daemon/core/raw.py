@@ -33,14 +33,14 @@ class Raw:
         self._request = body
         self._began = time.monotonic()
         self._seconds = 0.0
-        self._status = 0
-        self._type = ""
+        self._status, self._type = 0, ""
         self._pieces: list[bytes] = []
         self._size = 0
 
     def answered(self, status: int, media_type: str) -> None:
-        """The head of the answer is here."""
+        """The head of the answer is here, or that of a later one to the same request."""
         self._status, self._type = status, media_type
+        self._pieces, self._size = [], 0
         self._seconds = time.monotonic() - self._began
 
     def came(self, piece: bytes) -> None:

@@ -74,6 +74,9 @@ class OpenAIResponses:
             answer = await prepared.http.fetch(endpoint, body, raw=call.raw)
             if request.background:
                 answer = await outlast(answer, exchange, prepared, path, extra)
+                if call.raw is not None:
+                    call.raw.answered(answer.status, answer.header("content-type") or "")
+                    call.raw.came(answer.body)
             output = exchange.complete(answer)
         output.time = time.perf_counter() - started
         if request.warnings:
