@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from modeld import (
     Epochs,
@@ -20,9 +21,11 @@ from modeld import (
     task,
     task_with,
 )
+from modeld.cli.root import root
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.evals import log_writer
+from modeld.evals.log_file import count_eval_log_samples
 from modeld.evals.plan import logged_args
 from modeld.log import (
     EvalLog,
@@ -145,6 +148,20 @@ def test_what_a_killed_process_had_finished_is_in_its_log(folder):
     with open(only(folder.rglob(".*.part")), "a") as part:
         part.write('{"id": 7, "epo')
     assert len(list(read_eval_log_samples(log.location))) == 6
+    shown = CliRunner().invoke(root, ["log"])
+    assert shown.output.splitlines()[1].split()[:4] == ["sums", "mockllm/model", "started", "6/9"]
+
+
+def test_samples_are_counted_without_being_read(folder):
+    two = Task([Sample("a"), Sample("b")], scorer=match(), epochs=2)
+    scored, unscored = eval(two, model=scripted()), eval(two, model=scripted(), score=False)
+    assert [count_eval_log_samples(log.location) for log in (*scored, *unscored)] == [4, 4]
+    (folder / "other.json").write_text(json.dumps(only(scored).header() | {"samples": [{}, {}]}))
+    assert count_eval_log_samples("other.json") == 2
+    write_eval_log(EvalLog(eval=only(scored).eval, samples=[]), "none.json")
+    assert count_eval_log_samples("none.json") == 0
+    shown = CliRunner().invoke(root, ["log", only(unscored).location])
+    assert shown.output.splitlines()[1].split()[2:4] == ["success", "4/4"]
 
 
 def test_secrets_are_not_logged(folder):

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TextIO
 
@@ -109,6 +110,21 @@ def read_eval_log_samples(log_file: str | Path | EvalLogInfo) -> Iterator[EvalSa
             if not line.strip():  # the only line of a log without samples
                 continue
             yield EvalSample.from_dict(json.loads(line.rstrip().rstrip(",")))
+
+
+def count_eval_log_samples(log_file: str | Path | EvalLogInfo) -> int:
+    """How many samples are in a log, also of a task that still runs or was killed, without reading
+    them. Errors as for `read_eval_log`.
+    """
+    path = Path(log_file.name if isinstance(log_file, EvalLogInfo) else log_file)
+    part = part_path(path)
+    if part.is_file():
+        with _open(part) as file:
+            return sum(line.endswith("\n") for line in file)
+    with _open(path) as file:
+        if not any(line.rstrip() == _SAMPLES for line in file):
+            return len(_whole(path).get("samples") or [])
+        return sum(line.startswith("{") for line in takewhile(lambda line: line[0] != "]", file))
 
 
 def read_eval_log_sample(
