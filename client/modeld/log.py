@@ -17,6 +17,9 @@ from .evals.log import (
     EvalSpec,
     EvalStats,
 )
+from .evals.log import (
+    Status as EvalStatus,
+)
 from .evals.log_file import (
     EvalLogInfo,
     list_eval_logs,
@@ -43,6 +46,7 @@ __all__ = [
     "EvalScore",
     "EvalSpec",
     "EvalStats",
+    "EvalStatus",
     "list_eval_logs",
     "read_eval_log",
     "read_eval_log_sample",

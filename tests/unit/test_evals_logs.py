@@ -164,6 +164,45 @@ def test_samples_are_counted_without_being_read(folder):
     assert shown.output.splitlines()[1].split()[2:4] == ["success", "4/4"]
 
 
+def test_logs_are_listed_by_their_headers(folder):
+    good, bad = sums(), task_with(sums(), name="bad")
+    eval([good, bad], model=scripted(last(remainder)), limit=2, log_dir="here/below")
+    names = [
+        info.task for info in list_eval_logs("here", filter=lambda log: log.eval.task == "bad")
+    ]
+    assert names == ["bad"]
+    assert len(list_eval_logs("here", formats=["json", "eval"])) == 2
+    assert list_eval_logs("here", formats=["eval"]) == list_eval_logs("here", recursive=False) == []
+
+
+def test_a_sample_is_read_by_its_uuid_and_an_unfinished_log_is_told(folder):
+    log = only(eval(sums(count=3), model=scripted(last(remainder))))
+    wanted = log.samples[1]
+    assert read_eval_log_sample(log.location, uuid=wanted.uuid) == wanted
+    for named in ({}, {"id": 1, "uuid": "x"}):
+        with pytest.raises(InvalidRequest, match="by its id or by its uuid"):
+            read_eval_log_sample(log.location, **named)
+    with pytest.raises(InvalidRequest, match="no sample with the uuid 'gone'"):
+        read_eval_log_sample(log.location, uuid="gone")
+    assert len(list(read_eval_log_samples(log.location, all_samples_required=True))) == 3
+    log.status = "error"
+    write_eval_log(log)
+    with pytest.raises(InvalidRequest, match="its status is error"):
+        list(read_eval_log_samples(log.location, all_samples_required=True))
+
+
+def test_attachments_of_other_writers_are_put_where_they_belong(folder):
+    log = only(eval(sums(count=1), model=scripted(last(remainder))))
+    data = {**log.header(), "samples": [log.samples[0].to_dict()]}
+    data["samples"][0]["input"] = "attachment://abc"
+    data["samples"][0]["attachments"] = {"abc": "a long text"}
+    (folder / "other.json").write_text(json.dumps(data))
+    assert read_eval_log("other.json").samples[0].input == "attachment://abc"
+    assert read_eval_log("other.json", resolve_attachments=True).samples[0].input == "a long text"
+    found = read_eval_log_sample("other.json", 1, resolve_attachments="core")
+    assert found.input == "a long text"
+
+
 def test_secrets_are_not_logged(folder):
     args = dict.fromkeys(("api_key", "aws_access_key_id", "location", "auth_token"), "x")
     kept = logged_args(Model(ModelSpec("mockllm/m", args=args)))

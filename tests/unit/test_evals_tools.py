@@ -18,7 +18,7 @@ from modeld import (
 )
 from modeld.errors import InvalidRequest
 from modeld.functions import execute_tools, read_docstring
-from modeld.tool import ToolDef, ToolError, tool
+from modeld.tool import ToolDef, ToolError, tool, tool_with
 from tests.fakes.scripted import scripted
 
 
@@ -187,6 +187,18 @@ def test_what_is_not_described_is_an_error_with_tool_and_none_with_tool_def():
     )
     with pytest.raises(ValueError, match="'z' is not a valid parameter"):
         ToolDef(bare, parameters={"z": "?"})
+
+
+def test_a_tool_may_be_told_in_other_words():
+    plus = tool_with(add(), "plus", "Sums.", {"x": "One."})
+    defined = ToolDef(plus)
+    assert (defined.name, defined.description) == ("plus", "Sums.")
+    assert defined.parameters.properties["x"].description == "One."
+    assert defined.parameters.properties["y"].description == "The second: number."
+    assert ToolDef(add()).name == "add"
+    assert asyncio.run(plus(1, 2)) == 3
+    with pytest.raises(ValueError, match="'z' is not a valid parameter"):
+        tool_with(add(), parameters={"z": "?"})
 
 
 def answers(*calls: ToolCall, most: int | None = None, tools=None):

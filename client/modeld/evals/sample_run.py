@@ -15,6 +15,7 @@ from ..costs import Prices
 from ..errors import ModeldError, redact
 from ..functions import execute_tools
 from ..media import materialize_media
+from ..spec import ModelName
 from ..types import ChatMessage, ChatMessageUser, GenerateConfig, ToolFunction
 from ..types.jsonable import jsonable
 from ..watching import watcher
@@ -26,7 +27,7 @@ from .results import scorer_names
 from .sample import Sample, Target
 from .score import Score
 from .solver import Chain, Solver, ToolCalls
-from .state import ModelName, TaskState
+from .state import TaskState
 from .transcript import Transcript, Usage
 
 

@@ -74,8 +74,8 @@ if TYPE_CHECKING:
     )
     from .stream import (
         STREAM_EVENT_TYPES as STREAM_EVENT_TYPES, StreamEvent as StreamEvent,
-        StreamFinishedEvent as StreamFinishedEvent, StreamQueuedEvent as StreamQueuedEvent,
-        StreamReasoningEvent as StreamReasoningEvent, StreamRetryEvent as StreamRetryEvent,
+        StreamFinishedEvent as StreamFinishedEvent, StreamHandler as StreamHandler,
+        StreamQueuedEvent as StreamQueuedEvent, StreamReasoningEvent as StreamReasoningEvent, StreamRetryEvent as StreamRetryEvent,
         StreamTextEvent as StreamTextEvent, StreamToolCallEvent as StreamToolCallEvent,
         stream_event_from_dict as stream_event_from_dict,
     )
@@ -122,7 +122,7 @@ _NAMES = {
     "schema": ("JSONSchema JSONType JSON_SCHEMA_EXTENDED_FIELDS ToolParam ToolParams json_schema"),
     "session": "NamedSession SessionSettings SessionUsage",
     "stream": (
-        "STREAM_EVENT_TYPES StreamEvent StreamFinishedEvent StreamQueuedEvent "
+        "STREAM_EVENT_TYPES StreamEvent StreamFinishedEvent StreamHandler StreamQueuedEvent "
         "StreamReasoningEvent StreamRetryEvent StreamTextEvent StreamToolCallEvent "
         "stream_event_from_dict"
     ),
