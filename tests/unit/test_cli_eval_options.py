@@ -136,6 +136,26 @@ def test_options_come_from_variables_of_the_process_and_of_the_nearest_env_file(
     assert options.config.temperature == 0.5
 
 
+def test_a_set_is_told_how_to_try_again(monkeypatch):
+    told = []
+
+    async def run_set(tasks, model, options, how, board):
+        told.append((options.eval_set_id, how))
+        return True, []
+
+    monkeypatch.setattr(evaluate, "run_set", run_set)
+    monkeypatch.setenv("INSPECT_EVAL_RETRY_ATTEMPS", "3")
+    monkeypatch.setenv("MODELD_EVAL_RETRY_WAIT", "7")
+    monkeypatch.setenv("INSPECT_EVAL_RETRY_IMMEDIATE", "false")
+    words = ["eval-set", "--display", "none"]
+    for more in ([], ["--id", "mine", "--retry-attempts", "4", "--no-retry-cleanup"]):
+        assert CliRunner().invoke(root, words + more).exit_code == 0
+    (no_id, by_variables), (id, by_options) = told
+    assert (no_id, by_variables.retry_attempts, by_variables.retry_wait) == (None, 3, 7)
+    assert (by_variables.retry_immediate, by_variables.retry_cleanup) == (False, True)
+    assert (id, by_options.retry_attempts, by_options.retry_cleanup) == ("mine", 4, False)
+
+
 def test_variables_that_hold_several_values(said, folder):
     (folder / ".env").write_text(
         'INSPECT_EVAL_MODEL_ROLE="grader=a/b critic={model: c/d, temperature: 0.5} jury=a/b,c/d"\n'

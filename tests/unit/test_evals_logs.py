@@ -258,6 +258,21 @@ def test_a_set_is_tried_until_all_have_succeeded_and_then_left_alone(folder):
     assert [log.results.total_samples for log in logs] == [24, 10]
 
 
+def test_a_set_has_an_id_that_its_folder_keeps(folder):
+    def run(**how):
+        return eval_set([sums(count=2)], "set", model=scripted(last(remainder)), **how)[1]
+
+    assert only(run(eval_set_id="mine")).eval.eval_set_id == "mine"
+    assert only(run()).eval.eval_set_id == "mine"
+    assert (folder / "set" / ".eval-set-id").read_text() == "mine\n"
+    with pytest.raises(PrerequisiteError, match="holds the set mine, not other"):
+        run(eval_set_id="other")
+    logs = eval_set([sums(count=2)], "new", model=scripted(last(remainder)))[1]
+    made = only(logs).eval.eval_set_id
+    assert made == (folder / "new" / ".eval-set-id").read_text().strip()
+    assert only(eval(sums(count=2), model=scripted(last(remainder)))).eval.eval_set_id is None
+
+
 def test_a_set_gives_up_after_its_tries(folder):
     model = Counting(remainder, lambda text, _: text == "q3")
     success, logs = eval_set(

@@ -20,8 +20,8 @@ from .role_option import model_role, model_specs
 from .run_config import RunConfig, read_run_config
 
 _AS_THEY_ARE = (
-    "message_limit", "token_limit", "time_limit", "cost_limit", "max_samples", "max_tasks",
-    "log_dir", "log_format", "log_level", "log_model_api", "log_images",
+    "message_limit", "token_limit", "time_limit", "working_limit", "cost_limit", "max_samples",
+    "max_tasks", "log_dir", "log_format", "log_level", "log_model_api", "log_refusals", "log_images",
 )  # fmt: skip
 _OF_ONE_MODEL = {
     "model": "--model",

@@ -39,11 +39,14 @@ class RunArgs(GenerateConfigArgs, total=False):
     message_limit: int | None
     token_limit: int | None
     time_limit: float | None
+    working_limit: float | None
     cost_limit: float | None
     model_cost_config: Mapping[str, JsonValue | ModelCost] | str | Path | None
     max_samples: int | None
     max_tasks: int | None
     log_model_api: bool | None
+    log_refusals: bool | None
+    eval_set_id: str | None
     score: bool
     config: GenerateConfig | None
     display: Literal["full", "conversation", "rich", "plain", "log", "none"] | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -76,10 +76,10 @@ def eval_set(
         retry_immediate: Whether failed tasks are tried again without waiting.
         log_dir_allow_dirty: Whether other logs may be in the folder.
         model: As for `eval`.
-        **options: As for `eval`.
+        **options: As for `eval`; `eval_set_id` is the id of the set, which its folder keeps.
 
     Raises:
-        PrerequisiteError: Two tasks are the same, or the folder holds other logs.
+        PrerequisiteError: Two tasks are the same, or the folder holds other logs or another set.
         ModeldError: As for `eval`.
     """
     how = SetOptions(
@@ -103,6 +103,7 @@ async def run_set(
     """As `eval_set`, in the running loop."""
     resolved = resolve(tasks, model, options)
     folder = ready_folder(options)
+    options = replace(options, eval_set_id=_set_id(folder, options.eval_set_id))
     run_id, wait = new_id(), how.retry_wait
     heads = [task_identity(TaskRun(one, options, board, run_id).log) for one in resolved]
     _check_distinct(resolved, heads)
@@ -124,6 +125,24 @@ async def run_set(
         for head in heads:
             _remove_older(found.get(head, []))
     return success, logs
+
+
+def _set_id(folder: Path, given: str | None) -> str:
+    """The id of the set, which its folder keeps; a new one if it has none."""
+    file = folder / ".eval-set-id"
+    try:
+        kept = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        if kept and given not in (None, kept):
+            raise PrerequisiteError(
+                f"The folder {folder} holds the set {kept}, not {given}. Give each set a folder of its "
+                "own with log_dir, or leave its id out."
+            )
+        if not kept:
+            kept = given or new_id()
+            file.write_text(f"{kept}\n", encoding="utf-8")
+    except OSError as error:
+        raise PrerequisiteError(f"{file} cannot be used: {error.strerror}") from None
+    return kept
 
 
 def _check_distinct(resolved: Sequence[Resolved], heads: Sequence[str]) -> None:
@@ -291,6 +310,7 @@ def _options_of(log: EvalLog) -> dict[str, Any]:
         "message_limit": config.message_limit,
         "token_limit": config.token_limit,
         "time_limit": config.time_limit,
+        "working_limit": config.working_limit,
         "cost_limit": config.cost_limit,
         "max_samples": config.max_samples,
         "log_model_api": config.log_model_api,

@@ -34,6 +34,7 @@ def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> 
     task, model = resolved.task, resolved.model
     about = registered(task) or Registered("task", task.name)
     spec = EvalSpec(
+        eval_set_id=options.eval_set_id,
         eval_id=new_id(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=task.name,
@@ -92,6 +93,7 @@ def _config(resolved: Resolved, options: EvalOptions) -> EvalConfig:
         message_limit=_first(options.message_limit, task.message_limit),
         token_limit=_first(options.token_limit, task.token_limit),
         time_limit=_first(options.time_limit, task.time_limit),
+        working_limit=_first(options.working_limit, task.working_limit),
         cost_limit=_first(options.cost_limit, task.cost_limit),
         max_samples=options.max_samples,
         max_tasks=options.max_tasks,

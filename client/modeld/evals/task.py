@@ -46,6 +46,8 @@ class Task:
         message_limit: Most messages of a sample's conversation.
         token_limit: Most tokens of a sample, over all calls.
         time_limit: Most seconds of a sample.
+        working_limit: Most seconds of a sample, without those in which its calls wait for a permit
+            or for another attempt; looked at when a model is called.
         cost_limit: Most dollars of a sample, over all calls.
         name: Name in logs.
         version: Of the task, to tell its logs apart.
@@ -70,6 +72,7 @@ class Task:
         message_limit: int | None = None,
         token_limit: int | None = None,
         time_limit: float | None = None,
+        working_limit: float | None = None,
         cost_limit: float | None = None,
         name: str | None = None,
         version: int | str = 0,
@@ -92,6 +95,7 @@ class Task:
         self.message_limit = message_limit
         self.token_limit = token_limit
         self.time_limit = time_limit
+        self.working_limit = working_limit
         self.cost_limit = cost_limit
         self._name = name
         self.version = version
