@@ -242,14 +242,14 @@ class Model(NamedModel):
 
     def _unwatched(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
         if self._scripted is not None:
-            return self._scripted.stream(ask.input)
+            return self._scripted.stream(ask.input, self.config)
         rpc = _rpc()
         events: AsyncGenerator[StreamEvent, None] = rpc.stream(rpc.hub(), self._opened(), ask)
         return events
 
     def _unwatched_sync(self, ask: Ask) -> Iterator[StreamEvent]:
         if self._scripted is not None:
-            return self._scripted.stream_sync(ask.input)
+            return self._scripted.stream_sync(ask.input, self.config)
         rpc = _rpc()
         events: Iterator[StreamEvent] = rpc.stream_sync(rpc.hub(), self._opened(), ask)
         return events

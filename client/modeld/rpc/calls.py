@@ -62,7 +62,8 @@ class Ask:
             raise InvalidRequest(f"request_id and role must be text: {error}") from None
         if self.epoch is not None:
             proto.epoch = self.epoch
-        proto.raw = self.raw
+        if self.raw:
+            proto.raw = True
         if self.priority is not None:
             proto.priority = priority_to_proto(self.priority)
         return proto.SerializeToString()
