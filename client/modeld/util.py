@@ -1,7 +1,7 @@
 """The reference's names of small tools around values."""
 
 from .errors import UnresolvedMediaError
-from .evals.state import Store
+from .evals.state import Store, store
 from .media import materialize_media
 from .types import AdaptiveConcurrency, JSONSchema, JSONType, json_schema
 
@@ -13,4 +13,5 @@ __all__ = [
     "UnresolvedMediaError",
     "json_schema",
     "materialize_media",
+    "store",
 ]

@@ -50,7 +50,7 @@ FACES = {
     ),
     "util": (
         "AdaptiveConcurrency JSONSchema JSONType Store UnresolvedMediaError json_schema "
-        "materialize_media"
+        "materialize_media store"
     ),
 }
 PAIRS = [(face, name) for face, names in FACES.items() for name in names.split()]

@@ -14,8 +14,8 @@ from modeld import GenerateConfig, JSONSchema, ResponseSchema, eval  # noqa: A00
 from modeld.cli import evaluate
 from modeld.cli.root import COMMANDS, root
 from modeld.evals.options import EvalOptions, NamedSolver
-from modeld.evals.resolve import NOT_GIVEN
 from modeld.evals.run import read_options
+from modeld.evals.signatures import NOT_GIVEN
 from modeld.log import EvalLog
 from modeld.solver import generate
 from modeld.texts import split_words

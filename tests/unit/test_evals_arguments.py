@@ -8,11 +8,12 @@ from typing import get_type_hints
 
 import pytest
 
-from modeld import GenerateConfig, eval, eval_async, eval_retry, eval_set  # noqa: A004
+from modeld import GenerateConfig, Task, eval, eval_async, eval_retry, eval_set, task_with  # noqa: A004
 from modeld.errors import InvalidRequest
 from modeld.evals import run
 from modeld.evals.arguments import EvalArgs
 from modeld.evals.options import EvalOptions
+from modeld.evals.task import TaskFields
 from modeld.types import CONFIG_FIELDS, GenerateConfigArgs
 
 
@@ -35,6 +36,15 @@ def test_signatures_show_each_keyword_with_its_default(function):
     assert shown["task_args"].default == {}
     assert shown["temperature"].annotation == "float | None"
     assert not any(repr(p.default).startswith("<modeld") for p in shown.values())
+
+
+def test_fields_of_a_task_are_the_keywords_of_its_copy():
+    own, copied = inspect.signature(Task).parameters, inspect.signature(task_with).parameters
+    assert [*own] == [*copied][1:]
+    types = get_type_hints(Task.__init__)
+    assert get_type_hints(TaskFields) == {name: types[name] for name in own}
+    assert repr(copied["name"].default) == "NOT_GIVEN"
+    assert task_with(Task(), sandbox=None, display_name="Sums").display_name == "Sums"
 
 
 @pytest.mark.parametrize("name", sorted({*run._ONLY, *run._SILENT} - {"log_level"}))

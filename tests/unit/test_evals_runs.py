@@ -41,6 +41,7 @@ from modeld.solver import (
 )
 from modeld.tool import tool
 from modeld.types import CallInfo, ChatMessageUser, GenerateInput, ModelEvent
+from modeld.util import store
 from tests.fakes.scripted import Counting, last, scripted
 
 
@@ -115,6 +116,31 @@ def test_tools_are_run_in_the_loop():
         eval(task, model=scripted(answer), solver=[use_tools(double()), generate("single")])
     )
     assert [m.role for m in single.samples[0].messages] == ["user", "assistant", "tool"]
+
+
+def test_tools_have_the_store_of_their_sample():
+    @tool
+    def note():
+        async def execute(word: str) -> str:
+            """Notes a word.
+
+            Args:
+                word: The word.
+            """
+            store().set("words", [*store().get("words", []), word])
+            return word
+
+        return execute
+
+    def answer(input, tools, tool_choice, config):
+        if input[-1].role == "tool":
+            return "done"
+        return ModelOutput.for_tool_call("m", "note", {"word": input[-1].text})
+
+    solvers = [use_tools(note()), generate()]
+    log = only(eval(Task(questions(3), solver=solvers), model=scripted(answer)))
+    assert [sample.store for sample in log.samples] == [{"words": [f"q{i}"]} for i in range(3)]
+    assert list(store().items()) == []
 
 
 def test_choices_are_asked_and_marked():
@@ -348,6 +374,9 @@ def test_limits_end_samples_and_are_no_errors():
     log = only(eval(at_work, model=scripted("0")))
     assert [s.limit.type for s in log.samples] == ["working", "working"]
     assert log.eval.config.working_limit == 0.05
+    assert (log.eval.task_display_name, log.eval.task) == ("task", "task")
+    shown = Task(questions(1), name="sums", display_name="Sums of all")
+    assert only(eval(shown, model=scripted("0"))).eval.task_display_name == "Sums of all"
     log = only(eval(at_work, model=scripted("0"), working_limit=0.02))
     assert log.samples[0].limit.limit == log.eval.config.working_limit == 0.02
 

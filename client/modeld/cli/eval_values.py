@@ -11,8 +11,9 @@ from click.core import ParameterSource
 
 from ..evals.options import EvalOptions, NamedSolver
 from ..evals.reducers import Epochs
-from ..evals.resolve import NOT_GIVEN, Models, NotGiven
+from ..evals.resolve import Models
 from ..evals.run import read_options
+from ..evals.signatures import NOT_GIVEN, NotGiven
 from ..texts import comma_list, mapping_file, model_argument, variable_arguments
 from ..types import GenerateConfig, JsonObject, ModelConfig
 from .options import ModelChoice, provider_arguments

@@ -15,8 +15,9 @@ from ..evals.log import EvalLog
 from ..evals.log_file import read_eval_log
 from ..evals.options import EvalOptions
 from ..evals.progress import Board
-from ..evals.resolve import Models, NotGiven
+from ..evals.resolve import Models
 from ..evals.run import run_evals
+from ..evals.signatures import NotGiven
 from ..texts import evaluation_variables, mapping_file
 from .command import Command, json_option, print_json
 from .eval_board import board_shown, logs_as_json, print_summary, short_path

@@ -6,18 +6,15 @@ the fields there.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from ..types import GenerateConfig, GenerateConfigArgs, JsonObject, JsonValue, ModelCost
 from .options import EvalOptions, NamedSolver
 from .reducers import Epochs
 from .solver import Solver
 from .task import RoleModels
-
-F = TypeVar("F", bound=Callable[..., object])
 
 
 class RunArgs(GenerateConfigArgs, total=False):
@@ -70,28 +67,8 @@ class RetryArgs(RunArgs, total=False):
     model: Any
 
 
-def signed(keywords: type) -> Callable[[F], F]:
-    """Shows the keywords of a TypedDict in the signature of a function that takes them as `**`."""
-
-    def sign(function: F) -> F:
-        own = inspect.signature(function)
-        named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        shown = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=_default(name),
-                annotation=getattr(annotation, "__forward_arg__", annotation),
-            )
-            for name, annotation in inspect.get_annotations(keywords).items()
-        ]
-        function.__signature__ = own.replace(parameters=[*named, *shown])  # type: ignore[attr-defined]
-        return function
-
-    return sign
-
-
-def _default(name: str) -> object:
+def default_of(name: str) -> object:
+    """What a keyword is when it is left out."""
     field = EvalOptions.__dataclass_fields__.get(name)
     if field is None:
         return None

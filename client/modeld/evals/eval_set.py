@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from ..api import get_model
 from ..errors import PrerequisiteError
 from ..types import new_id
-from .arguments import RetryArgs, RunArgs, signed
+from .arguments import RetryArgs, RunArgs, default_of
 from .blocking import run_blocking
 from .display import shown
 from .identity import task_identity
@@ -21,8 +21,9 @@ from .log_file import EvalLogInfo, list_eval_logs, part_path, read_eval_log, rea
 from .options import EvalOptions
 from .progress import Board
 from .reducers import Epochs
-from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
+from .resolve import Models, Resolved, resolve
 from .run import models_of, read_options, ready_folder, run_tasks
+from .signatures import NOT_GIVEN, NotGiven, signed
 from .task import KNOWN_TASKS
 from .task_run import Finished, TaskRun
 
@@ -47,7 +48,7 @@ class SetOptions:
     """Whether the folder may hold logs of tasks that are not in the set."""
 
 
-@signed(RunArgs)
+@signed(RunArgs, default_of)
 def eval_set(
     tasks: Tasks,
     log_dir: str | None = None,
@@ -224,7 +225,7 @@ def _remove_older(logs: Sequence[EvalLog]) -> None:
             part_path(Path(log.location)).unlink(missing_ok=True)
 
 
-@signed(RetryArgs)
+@signed(RetryArgs, default_of)
 def eval_retry(
     logs: str | Path | EvalLog | EvalLogInfo | Sequence[str | Path | EvalLog | EvalLogInfo],
     log_dir: str | None = None,

@@ -40,7 +40,7 @@ def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> 
         task=task.name,
         task_version=task.version,
         task_file=about.extra.get("file"),
-        task_display_name=task.name,
+        task_display_name=task.display_name or task.name,
         task_registry_name=about.name if registered(task) else None,
         task_attribs=jsonable(about.extra.get("attribs") or {}),
         task_args=about.params,

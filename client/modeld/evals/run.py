@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from ..errors import InvalidRequest, PrerequisiteError
 from ..types import CONFIG_FIELDS, GenerateConfig, new_id
-from .arguments import EvalArgs, signed
+from .arguments import EvalArgs, default_of
 from .blocking import run_blocking
 from .display import shown
 from .load import Tasks
@@ -17,7 +17,8 @@ from .log import EvalLog
 from .log_file import default_log_dir
 from .options import EvalOptions, mapping_of_file
 from .progress import Board
-from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
+from .resolve import Models, Resolved, resolve
+from .signatures import NOT_GIVEN, NotGiven, signed
 from .task_run import TaskRun
 
 _LOGS = "modeld's logs are JSON, with samples and media"
@@ -46,7 +47,7 @@ _SILENT = (
 """Arguments of the reference about what there is not here, or is always so: they change no result."""
 
 
-@signed(EvalArgs)
+@signed(EvalArgs, default_of)
 def eval(
     tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Unpack[EvalArgs]
 ) -> list[EvalLog]:
@@ -81,7 +82,7 @@ def eval(
         return run_blocking(lambda: run_evals(tasks, model, read, board))
 
 
-@signed(EvalArgs)
+@signed(EvalArgs, default_of)
 async def eval_async(
     tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Unpack[EvalArgs]
 ) -> list[EvalLog]:

@@ -27,7 +27,7 @@ from .results import scorer_names
 from .sample import Sample, Target
 from .score import Score
 from .solver import Chain, Solver, ToolCalls
-from .state import TaskState
+from .state import TaskState, use_store
 from .transcript import Transcript, Usage
 
 
@@ -111,6 +111,7 @@ class SampleRun:
         try:
             state = await self._state(sample, id, epoch)
             record.uuid = state.uuid
+            use_store(state)
             state = await self._solve(state, record)
             await self._score(state, record)
         except Exception as raised:  # noqa: BLE001 - the task's own code may raise anything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterable, KeysView, ValuesView
+from contextvars import ContextVar
 from typing import Any
 
 from ..spec import ModelName
@@ -47,6 +48,21 @@ class Store:
 
     def __contains__(self, key: str) -> bool:
         return key in self._data
+
+
+_sample_store: ContextVar[Store | None] = ContextVar("modeld_sample_store", default=None)
+
+
+def store() -> Store:
+    """The store of the sample that runs: that of its `TaskState`, for tools, which do not get it.
+    Outside of a sample it is an empty one.
+    """
+    return _sample_store.get() or Store()
+
+
+def use_store(of: TaskState) -> None:
+    """Makes the store of a sample that of the tasks and tools that run from here on."""
+    _sample_store.set(of.store)
 
 
 class TaskState:
