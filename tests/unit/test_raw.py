@@ -68,6 +68,14 @@ def test_media_are_not_kept():
     assert call["request"] == {"data": removed, "url": removed, "text": asked["text"]}
 
 
+def test_an_engine_is_noted_as_a_server_is():
+    exchange = Raw()
+    exchange.asked_engine([{"prompt": "hi"}])
+    assert exchange.call()["request"] == {"requests": [{"prompt": "hi"}]}
+    exchange.engine_answered([{"text": "ho"}])
+    assert exchange.call()["response"] == {"results": [{"text": "ho"}]}
+
+
 def test_a_later_attempt_is_noted_instead_of_an_earlier_one():
     exchange = Raw()
     exchange.asked(b'{"n": 1}')

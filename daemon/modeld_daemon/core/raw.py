@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Sequence
 
 from modeld.types import JsonObject, JsonValue
 
@@ -17,7 +18,7 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of an answer that are kept."""
 _MEDIA = re.compile(r"(data:[\w.+/-]+;base64,)?[A-Za-z0-9+/_=-]{2048,}")
 _REMOVED = "<base64 data removed>"
-_ERRORS = 400
+_OK, _ERRORS = 200, 400
 
 
 class Raw:
@@ -49,6 +50,15 @@ class Raw:
         self._size += len(piece)
         if self._size <= MOST_BYTES:
             self._pieces.append(piece)
+
+    def asked_engine(self, requests: Sequence[JsonObject]) -> None:
+        """As `asked`, of an engine in a process of its own."""
+        self.asked(json.dumps({"requests": requests}).encode())
+
+    def engine_answered(self, results: Sequence[JsonObject]) -> None:
+        """The whole answer of an engine."""
+        self.answered(_OK, "application/json")
+        self.came(json.dumps({"results": results}).encode())
 
     def call(self) -> JsonObject | None:
         """The exchange as a `ModelCall` has it; None when nothing was asked of a server."""

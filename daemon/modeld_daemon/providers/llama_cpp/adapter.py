@@ -5,7 +5,6 @@ Nothing here imports the engine: the daemon never loads native code of it.
 
 from __future__ import annotations
 
-import json
 import time
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,7 +25,6 @@ from .request import build_count, build_requests, left_out
 from .response import build_output, overflow_output
 
 JsonObject: TypeAlias = dict[str, Any]
-_OK = 200
 
 
 class LlamaProvider:
@@ -65,11 +63,10 @@ class LlamaProvider:
             began = time.monotonic()
             try:
                 if call.raw is not None:
-                    call.raw.asked(json.dumps({"requests": requests}).encode())
+                    call.raw.asked_engine(requests)
                 results = await _ask_all(engine, requests, sink, on_wait)
                 if call.raw is not None:
-                    call.raw.answered(_OK, "application/json")
-                    call.raw.came(json.dumps({"results": results}).encode())
+                    call.raw.engine_answered(results)
             except CallFailed as failure:
                 if is_overflow(failure):
                     tokens = failure.detail.get("n_prompt_tokens", 0)
