@@ -12,7 +12,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from modeld.errors import GenerateTimeout, ModeldError, ModelNotFound
-from modeld.types import CallInfo
+from modeld.types import CallInfo, JsonObject
 
 from ..logs import call_id
 from .asked import Claim, claim
@@ -158,7 +158,7 @@ class Pipeline:
         try:
             output = await attempts.until_answered(provider.generate, route)
         except ModeldError as error:
-            error.call = None if call.raw is None else call.raw.call()
+            error.call = await _noted(call)
             raise
         if output.time is None:
             output.time = attempts.provider_time
@@ -170,7 +170,7 @@ class Pipeline:
             attempts=attempts.number,
             queue_time=attempts.queue_time,
             provider_time=attempts.provider_time,
-            raw=None if call.raw is None else call.raw.call(),
+            raw=await _noted(call),
         )
         return Result(output, info)
 
@@ -223,6 +223,11 @@ class Pipeline:
             raise GenerateTimeout("tokens were not counted in time")
         finally:
             self.clients.leave(client)
+
+
+async def _noted(call: Call) -> JsonObject | None:
+    """What was noted of the exchange, if the caller wants to know. Its bodies may be large."""
+    return None if call.raw is None else await anyio.to_thread.run_sync(call.raw.call)
 
 
 def _unknown() -> ModelNotFound:
