@@ -45,8 +45,9 @@ FACES = {
     "log": (
         "EvalConfig EvalDataset EvalError EvalLog EvalLogInfo EvalMetric EvalPlan EvalPlanStep "
         "EvalResults EvalSample EvalSampleLimit EvalSampleReductions EvalSampleScore EvalScore EvalSpec "
-        "EvalStats EvalStatus list_eval_logs read_eval_log read_eval_log_sample read_eval_log_samples "
-        "write_eval_log"
+        "EvalStats EvalStatus list_eval_logs list_eval_logs_async read_eval_log read_eval_log_async "
+        "read_eval_log_sample read_eval_log_sample_async read_eval_log_samples write_eval_log "
+        "write_eval_log_async"
     ),
     "util": (
         "AdaptiveConcurrency JSONSchema JSONType Store UnresolvedMediaError json_schema "

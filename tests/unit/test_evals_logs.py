@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import inspect
 import json
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from modeld import (
     task,
     task_with,
 )
+from modeld import log as logs
 from modeld.cli.root import root
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
@@ -30,10 +33,14 @@ from modeld.evals.plan import logged_args
 from modeld.log import (
     EvalLog,
     list_eval_logs,
+    list_eval_logs_async,
     read_eval_log,
+    read_eval_log_async,
     read_eval_log_sample,
+    read_eval_log_sample_async,
     read_eval_log_samples,
     write_eval_log,
+    write_eval_log_async,
 )
 from modeld.scorer import match
 from modeld.spec import ModelSpec
@@ -189,6 +196,24 @@ def test_a_sample_is_read_by_its_uuid_and_an_unfinished_log_is_told(folder):
     write_eval_log(log)
     with pytest.raises(InvalidRequest, match="its status is error"):
         list(read_eval_log_samples(log.location, all_samples_required=True))
+
+
+async def written_and_read(log: EvalLog) -> list:
+    await write_eval_log_async(log, "copy/2026-01-31T12-00-00-00-00_sums_abc.json")
+    (info,) = await list_eval_logs_async("copy")
+    read = await read_eval_log_async(info)
+    Path(info.name).rename("elsewhere.json")
+    sample = await read_eval_log_sample_async("elsewhere.json", 2)
+    assert (await read_eval_log_async("elsewhere.json", header_only=True)).samples is None
+    return [[one.id for one in read.samples], sample.id]
+
+
+def test_logs_are_read_and_written_in_event_loops_too(folder):
+    log = only(eval(sums(count=3), model=scripted(last(remainder))))
+    assert asyncio.run(written_and_read(log)) == [[1, 2, 3], 2]
+    for name in ("list_eval_logs", "read_eval_log", "read_eval_log_sample", "write_eval_log"):
+        blocking, other = getattr(logs, name), getattr(logs, f"{name}_async")
+        assert inspect.signature(blocking) == inspect.signature(other)
 
 
 def test_attachments_of_other_writers_are_put_where_they_belong(folder):
