@@ -1,6 +1,11 @@
-"""`python -m modeld` is `modeld`."""
+"""`python -m modeld` is `modeld`: files of the working folder stand in for no module of Python's."""
 
-from .cli import main
+import sys
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the working folder, where a task may be named math.py
+
+    from .cli import main
+
     main()

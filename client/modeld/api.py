@@ -165,7 +165,7 @@ def _made(spec: ModelSpec, role: str | None, memoize: bool) -> Model:
         elif outputs is not None:
             if not callable(outputs) and not isinstance(outputs, Iterable):
                 raise InvalidRequest("custom_outputs must be a list, an iterator or a function")
-            scripted = ScriptedModel(cast("Script", outputs), spec.config)
+            scripted = ScriptedModel(cast("Script", outputs))
             return Model(ModelSpec(spec.name, config=spec.config), role, scripted)
     for what, value in (("base_url", spec.base_url), ("api_key", spec.api_key)):
         if value is not None and not isinstance(value, str):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 # Shapes of credentials that a provider may echo in an error. Only the letters before the
 # ellipsis are kept, so that a person can still tell which key it was.
@@ -76,6 +76,8 @@ class ModeldError(Exception):
         self.phase = phase
         self.model = model
         self.reason = reason or self.default_reason
+        self.call: dict[str, Any] | None = None
+        """The last exchange with the provider, as a `ModelCall` has it, if the call has asked for it."""
 
     def cut(self, secret: str) -> None:
         """Takes a secret out of the message and the details, wherever it came from."""
@@ -137,7 +139,7 @@ class ModeldError(Exception):
         return f"{type(self).__name__}({self.message!r}{shown})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restore, (type(self), self.message, self._details())
+        return _restore, (type(self), self.message, self._details()), {"call": self.call}
 
 
 def _restore(

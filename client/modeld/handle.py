@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from importlib import import_module
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 from . import types  # its names load when they are first used, so that importing costs little
 from .errors import InvalidRequest
-from .spec import ModelSpec
+from .spec import ModelSpec, NamedModel
 from .watching import watched, watcher
 
 if TYPE_CHECKING:
@@ -21,22 +22,21 @@ if TYPE_CHECKING:
         CachePolicy,
         ChatMessage,
         GenerateConfig,
-        JsonObject,
         ModelOutput,
         Priority,
         StreamEvent,
+        StreamHandler,
         ToolChoice,
         ToolInfo,
     )
 
     AnyTool: TypeAlias = ToolInfo | ToolDef | Callable[..., Any]
     Input: TypeAlias = str | Sequence[ChatMessage]
-    StreamHandler: TypeAlias = Callable[[StreamEvent], Awaitable[None] | None]
 
 __all__ = ["Model"]
 
 
-class Model:
+class Model(NamedModel):
     """A model of a provider, reached through the daemon.
 
     One `Model` serves every thread, event loop and task of the process, across several
@@ -48,43 +48,11 @@ class Model:
     def __init__(
         self, spec: ModelSpec, role: str | None = None, scripted: ScriptedModel | None = None
     ) -> None:
+        super().__init__(spec)
         self.role = role
-        self._spec = spec
         self._scripted = scripted
         self._remote: list[RemoteModel] = []  # the first one counts
         self._entered = 0
-
-    @property
-    def config(self) -> GenerateConfig:
-        """How this model generates, under what each call says."""
-        return self._spec.config
-
-    @property
-    def model_args(self) -> JsonObject:
-        """Arguments of the provider."""
-        return self._spec.args
-
-    @property
-    def explicit_base_url(self) -> str | None:
-        """The `base_url` argument of `get_model`, if one was given."""
-        return self._spec.base_url
-
-    @property
-    def api(self) -> str:
-        """Provider's name: the part of the model's name before the first slash."""
-        return self._spec.name.partition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """The model's name after the first slash."""
-        return self._spec.name.partition("/")[2]
-
-    def has_key(self, api_key: str | None) -> bool:
-        """Whether it was made with that `api_key` argument."""
-        return self._spec.api_key == api_key
-
-    def __str__(self) -> str:
-        return self._spec.name
 
     def __repr__(self) -> str:
         role = f", role={self.role!r}" if self.role else ""
@@ -228,6 +196,13 @@ class Model:
         tokens: int = rpc.count_tokens_sync(rpc.hub(), self._opened(), ask)
         return tokens
 
+    async def count_tool_tokens(self, tools: Sequence[AnyTool]) -> int:
+        """Tokens that tools take in each request, as they are told to the model. An estimate:
+        providers put them into words of their own.
+        """
+        told = [{"type": "function", "function": tool.to_dict()} for tool in _told(tools)]
+        return await self.count_tokens(json.dumps(told)) if told else 0
+
     async def generate_loop(
         self,
         input: Input,
@@ -267,14 +242,14 @@ class Model:
 
     def _unwatched(self, ask: Ask) -> AsyncGenerator[StreamEvent, None]:
         if self._scripted is not None:
-            return self._scripted.stream(ask.input)
+            return self._scripted.stream(ask.input, self.config)
         rpc = _rpc()
         events: AsyncGenerator[StreamEvent, None] = rpc.stream(rpc.hub(), self._opened(), ask)
         return events
 
     def _unwatched_sync(self, ask: Ask) -> Iterator[StreamEvent]:
         if self._scripted is not None:
-            return self._scripted.stream_sync(ask.input)
+            return self._scripted.stream_sync(ask.input, self.config)
         rpc = _rpc()
         events: Iterator[StreamEvent] = rpc.stream_sync(rpc.hub(), self._opened(), ask)
         return events
@@ -301,7 +276,8 @@ class Model:
             config = watching.config_for(self, config)
         asked = types.GenerateInput(messages, list(tools), tool_choice, config)
         epoch = None if watching is None else watching.epoch
-        ask: Ask = _rpc().Ask(asked, request_id, self.role, priority, epoch)
+        raw = watching is not None and watching.raw
+        ask: Ask = _rpc().Ask(asked, request_id, self.role, priority, epoch, raw)
         return ask
 
     def _opened(self) -> RemoteModel:

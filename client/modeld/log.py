@@ -17,6 +17,15 @@ from .evals.log import (
     EvalSpec,
     EvalStats,
 )
+from .evals.log import (
+    Status as EvalStatus,
+)
+from .evals.log_async import (
+    list_eval_logs_async,
+    read_eval_log_async,
+    read_eval_log_sample_async,
+    write_eval_log_async,
+)
 from .evals.log_file import (
     EvalLogInfo,
     list_eval_logs,
@@ -43,9 +52,14 @@ __all__ = [
     "EvalScore",
     "EvalSpec",
     "EvalStats",
+    "EvalStatus",
     "list_eval_logs",
+    "list_eval_logs_async",
     "read_eval_log",
+    "read_eval_log_async",
     "read_eval_log_sample",
+    "read_eval_log_sample_async",
     "read_eval_log_samples",
     "write_eval_log",
+    "write_eval_log_async",
 ]

@@ -7,11 +7,13 @@ from .errors import ModelRefusalError, UnresolvedMediaError
 from .handle import Model
 from .media import materialize_media, materialize_media_sync
 from .roles import model_roles
+from .spec import ModelName
 from .types import *  # a face: it re-exports the vocabulary as it is
 from .types import __all__ as _types
 
 __all__ = [  # noqa: PLE0604  # a list of text
     "Model",
+    "ModelName",
     "ModelRefusalError",
     "UnresolvedMediaError",
     "cache_clear",

@@ -26,6 +26,9 @@ from .evals.score import (
     ValueToFloat,
     value_to_float,
 )
+from .evals.score import (
+    ScoreValue as Value,
+)
 from .evals.scorer import Scorer, scorer
 from .evals.text_scorers import AnswerPattern, answer, exact, f1, includes, match, pattern
 
@@ -41,6 +44,7 @@ __all__ = [
     "ScoreReducer",
     "Scorer",
     "Target",
+    "Value",
     "ValueToFloat",
     "accuracy",
     "answer",

@@ -10,7 +10,8 @@ from .evals.prompts import (
     user_message,
 )
 from .evals.solver import Generate, Solver, chain, generate, solver, use_tools
-from .evals.state import ModelName, Store, TaskState
+from .evals.state import Store, TaskState
+from .spec import ModelName
 
 __all__ = [
     "Choice",

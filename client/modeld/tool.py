@@ -1,7 +1,20 @@
 """The reference's names of tools."""
 
-from .functions import Tool, ToolDef, ToolError, ToolParsingError, tool
+from .functions import Tool, ToolDef, ToolError, ToolParsingError, ToolResult, tool, tool_with
 from .types import (
+    Citation,
+    CitationBase,
+    Content,
+    ContentAudio,
+    ContentCitation,
+    ContentData,
+    ContentDocument,
+    ContentImage,
+    ContentReasoning,
+    ContentText,
+    ContentToolUse,
+    ContentVideo,
+    DocumentCitation,
     ToolCall,
     ToolCallContent,
     ToolCallError,
@@ -11,9 +24,23 @@ from .types import (
     ToolInfo,
     ToolParam,
     ToolParams,
+    UrlCitation,
 )
 
 __all__ = [
+    "Citation",
+    "CitationBase",
+    "Content",
+    "ContentAudio",
+    "ContentCitation",
+    "ContentData",
+    "ContentDocument",
+    "ContentImage",
+    "ContentReasoning",
+    "ContentText",
+    "ContentToolUse",
+    "ContentVideo",
+    "DocumentCitation",
     "Tool",
     "ToolCall",
     "ToolCallContent",
@@ -27,5 +54,8 @@ __all__ = [
     "ToolParam",
     "ToolParams",
     "ToolParsingError",
+    "ToolResult",
+    "UrlCitation",
     "tool",
+    "tool_with",
 ]

@@ -1,5 +1,17 @@
 """The reference's names of small tools around values."""
 
-from .types import JSONSchema, JSONType, json_schema
+from .errors import UnresolvedMediaError
+from .evals.state import Store, store
+from .media import materialize_media
+from .types import AdaptiveConcurrency, JSONSchema, JSONType, json_schema
 
-__all__ = ["JSONSchema", "JSONType", "json_schema"]
+__all__ = [
+    "AdaptiveConcurrency",
+    "JSONSchema",
+    "JSONType",
+    "Store",
+    "UnresolvedMediaError",
+    "json_schema",
+    "materialize_media",
+    "store",
+]

@@ -42,6 +42,8 @@ class Watcher(Protocol):
 
     epoch: int | None
     """Which repetition of the sample runs; part of the key of caches that are per epoch."""
+    raw: bool
+    """Whether it wants to know what goes to the provider and comes back."""
 
     def config_for(self, model: Called, asked: GenerateConfig) -> GenerateConfig:
         """The config of a call: what the task says, under what the call says."""

@@ -64,7 +64,7 @@ ROOTS: dict[type[Message], RoundTrip] = {
 # The values do not hold these: rooms of RPC set and read them. `input` becomes a message.
 OF_OTHER_ROOMS = {
     f"modeld.v1.Call.{name}"
-    for name in ("model", "handle", "input", "request_id", "role", "epoch", "priority")
+    for name in ("model", "handle", "input", "request_id", "role", "epoch", "priority", "raw")
 }
 CONTAINER = {"modeld.v1.ContentParts"}
 

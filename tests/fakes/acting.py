@@ -5,6 +5,7 @@ Messages are a word and its argument: "echo hi", "letters 100", "drip 5", "hold"
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +45,8 @@ class Actor:
         said = call.messages[-1].text
         word, _, rest = said.partition(" ")
         self.begun.append(said)
+        if call.raw is not None:
+            call.raw.asked(json.dumps({"said": said}).encode())
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
@@ -53,6 +56,9 @@ class Actor:
             raise
         finally:
             self.running -= 1
+        if call.raw is not None:
+            call.raw.answered(200, "application/json")
+            call.raw.came(json.dumps({"text": text}).encode())
         return ModelOutput.from_content(route.model, text)
 
     async def _echo(self, rest: str, sink: Sink | None) -> str:

@@ -180,6 +180,15 @@ def test_ctrl_c_keeps_what_is_finished_and_a_retry_ends_the_rest(folder):
     assert again["stats"]["model_usage"] == whole["stats"]["model_usage"]
 
 
+def test_files_may_be_named_like_modules_of_python(folder):
+    (folder / "arc.py").rename(folder / "math.py")
+    for name in ("random", "statistics", "queue"):
+        (folder / f"{name}.py").write_text("raise RuntimeError('taken for that of Python')\n")
+    (log,) = json.loads(modeld("eval", "math.py@arc", "-m", "mockllm/m", "--json").stdout)
+    assert log["status"] == "success"
+    modeld("stop")  # and the daemon that was started here was none the worse
+
+
 def test_a_set_is_taken_up_again(folder):
     (folder / "broken").touch()
     command = ["eval-set", "arc.py@broken", "arc.py@slow", "-m", "mockllm/m", "--log-dir", "set"]

@@ -37,6 +37,7 @@ from modeld.types import (
 )
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
+from modeld_daemon.core.raw import Raw
 from modeld_daemon.providers.engine.watchdog import Limits
 from modeld_daemon.providers.huggingface.adapter import HuggingFaceProvider
 from modeld_daemon.providers.huggingface.models import HubModels, HubSettings, cached_models
@@ -184,6 +185,16 @@ async def test_an_answer_is_that_of_generate_and_streaming_changes_nothing(home:
     assert streamed.stop_reason == "max_tokens"
     counted = await home.provider().count_tokens(call, route_of(noise))
     assert (counted.tokens, counted.estimated) == (prompt.shape[1], False)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_goes_to_the_model_and_comes_back_is_noted(home: Home, noise: str, stream: bool):
+    call = a_call("Say hello", max_tokens=4)
+    call.raw = Raw()
+    output = await home.ask(noise, call, Heard() if stream else None)
+    noted = call.raw.call()
+    assert "Say hello" in json.dumps(noted["request"])
+    assert noted["response"]["results"][0]["text"] == output.completion
 
 
 async def test_logprobs_are_the_models_own(home: Home, noise: str):

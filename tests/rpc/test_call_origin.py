@@ -58,7 +58,7 @@ def test_a_call_that_says_nothing_is_normal(house, calls):
 
 
 @pytest.mark.parametrize("wrong", ["urgent", "", "Batch", 1, []], ids=repr)
-@pytest.mark.parametrize("model", [Model(SPEC), Model(SPEC, scripted=ScriptedModel([], UNSAID))])
+@pytest.mark.parametrize("model", [Model(SPEC), Model(SPEC, scripted=ScriptedModel([]))])
 def test_another_word_is_an_error_that_names_the_three(model, wrong):
     for ask in (model.generate_sync, model.stream_sync, model.stream):
         with pytest.raises(InvalidRequest, match="interactive, normal, batch"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from modeld import GenerateConfig, ModelOutput, get_model
-from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.errors import InvalidRequest, ModelRefusalError, PrerequisiteError
 from modeld.roles import active_model, role_models
 
 pytestmark = pytest.mark.usefixtures("house")
@@ -49,6 +50,40 @@ def test_mockllm_scripts_run_in_this_process(house):
     for wrong in (5, lambda *a: "text", [5]):
         with pytest.raises(InvalidRequest, match="custom_outputs"):
             get_model("mockllm/model", custom_outputs=wrong).generate_sync("x")
+
+
+def test_a_script_sees_what_a_model_would_see():
+    def answer(input, tools, tool_choice, config):
+        said = ", ".join(f"{message.role} {message.text}" for message in input)
+        return ModelOutput.from_content("mockllm/model", f"{said}: {config.temperature}")
+
+    config = GenerateConfig(system_message="Be brief", temperature=0.5)
+    model = get_model("mockllm/model", custom_outputs=answer, config=config)
+    assert model.generate_sync("hi").completion == "system Be brief, user hi: 0.5"
+    played = model.with_role("grader", override=GenerateConfig(temperature=0.1))
+    assert played.generate_sync("hi").completion == "system Be brief, user hi: 0.1"
+
+
+def test_an_async_script_answers_plain_code_and_running_loops_too():
+    async def answer(input, tools, tool_choice, config):
+        await asyncio.sleep(0)
+        return ModelOutput.from_content("mockllm/model", f"{input[-1].text}!")
+
+    model = get_model("mockllm/model", custom_outputs=answer)
+
+    async def inside() -> list[str]:
+        return [(await model.generate("a")).completion, model.generate_sync("b").completion]
+
+    assert model.generate_sync("c").completion == "c!"
+    assert asyncio.run(inside()) == ["a!", "b!"]
+
+
+def test_a_scripted_refusal_is_an_error_to_who_asks_for_one():
+    refused = ModelOutput.from_content("mockllm/model", "I won't.", "content_filter")
+    model = get_model("mockllm/model", custom_outputs=lambda *_: refused)
+    assert model.generate_sync("hi").stop_reason == "content_filter"
+    with pytest.raises(ModelRefusalError, match=r"Model refusal \(mockllm/model\): I won't\."):
+        model.generate_sync("hi", config=GenerateConfig(fail_on_refusal=True))
 
 
 def test_a_role_that_is_bound_wins(bound):

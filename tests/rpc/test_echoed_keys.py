@@ -16,6 +16,7 @@ from modeld.errors import ModeldError
 from modeld.types import ChatMessageUser, GenerateConfig, ModelOutput
 from modeld_daemon.core.call import Account, Call, Route
 from modeld_daemon.core.ports import Connection
+from modeld_daemon.core.raw import Raw
 from modeld_daemon.providers.catalog import ROWS
 from tests.fakes.deltas import Deltas
 from tests.fakes.exact_server import Seen, serving
@@ -158,7 +159,7 @@ def events(*chunks: Any) -> list[bytes]:
     return halves(head(200, "text/event-stream", len(data)), data)
 
 
-def asked(dialect: Dialect, pieces: list[bytes], sink: Deltas | None) -> ModelOutput:
+def asked(dialect: Dialect, pieces: list[bytes], sink: Deltas | None, **config: Any) -> ModelOutput:
     """What the provider makes of an answer in these pieces."""
     row = next(row for row in ROWS if row.name == dialect.provider)
     build = importlib.import_module(f"modeld_daemon.providers.{row.dialect}.adapter").build
@@ -175,14 +176,18 @@ def asked(dialect: Dialect, pieces: list[bytes], sink: Deltas | None) -> ModelOu
             url = f"http://127.0.0.1:{server.port}"
             provider = build(row, Connection(url, KEY, dict(dialect.args), dict(dialect.env)))
             route = Route(dialect.provider, dialect.model, Account(dialect.provider, url, "f"))
-            call = Call("1", [ChatMessageUser("hi")], GenerateConfig())
+            call = Call("1", [ChatMessageUser("hi")], GenerateConfig(**config), raw=Raw())
             try:
                 output = await provider.generate(call, route, sink)
             finally:
                 shown = repr(vars(provider))
                 await provider.aclose()
                 await asyncio.sleep(0.01)
+                noted = call.raw.call()
+                assert '"hi"' in json.dumps(noted["request"])
+                assert is_told_without_key(json.dumps(noted))
             assert KEY not in shown
+            assert noted["response"]
             return output
 
     return asyncio.run(scene())
@@ -199,6 +204,14 @@ def test_an_answer_is_told_without_the_key(dialect, caplog):
     assert output.completion.startswith("it is ***!")
     assert is_told_without_key(json.dumps(output.to_dict()), repr(output), caplog.text)
     assert "you_sent" in json.dumps(output.to_dict())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_that_has_the_key_in_its_body_is_noted_without_it(stream):
+    chat = DIALECTS["openai_chat"]
+    pieces = events(*chat.chunks("hi")) if stream else plain(chat.answer("hi"))
+    sink = Deltas() if stream else None
+    assert asked(chat, pieces, sink, extra_body={"user": KEY}).completion == "hi"
 
 
 def test_a_stream_is_told_without_the_key_wherever_it_was_cut(dialect, caplog):

@@ -67,6 +67,31 @@ def test_a_model_that_fails_half_the_time_loses_no_answer(bad):
     assert only(eval(one, model="free/m", fail_on_error=3)).status == "error"
 
 
+def test_what_went_to_the_provider_is_kept_for_who_asks_for_it():
+    one = Task([Sample("echo a", id="a"), Sample("fail refused", id="b"), Sample("halves", id="c")])
+    asked = only(eval(one, model="free/m", fail_on_error=False, log_model_api=True))
+    calls = {sample.id: sample.events[0].call for sample in asked.samples}
+    assert (calls["a"].request, calls["a"].response) == ({"said": "echo a"}, {"text": "a"})
+    assert (calls["b"].request, calls["b"].response) == ({"said": "fail refused"}, None)
+    assert calls["c"].response  # half of a surrogate pair costs no answer
+    assert asked.eval.config.log_model_api
+    assert "raw" not in asked.samples[0].output.metadata["modeld"]
+    for log in (
+        only(eval(one, model="free/m", fail_on_error=False)),
+        only(eval(one, model="free/m", fail_on_error=False, log_model_api=False)),
+    ):
+        assert [sample.events[0].call for sample in log.samples] == [None] * 3
+
+
+def test_an_answer_of_the_cache_went_to_no_provider():
+    cached = {"model": "free/m", "cache": True}
+    first = only(eval(Task([Sample("echo a")]), **cached, log_model_api=True))
+    again = only(eval(Task([Sample("echo a")]), **cached, log_model_api=True))
+    events = [log.samples[0].events[0] for log in (first, again)]
+    assert [event.cache for event in events] == ["write", "read"]
+    assert [event.call is None for event in events] == [False, True]
+
+
 @task
 def unsteady():
     return Task(half("fail provider_error"), scorer=includes())

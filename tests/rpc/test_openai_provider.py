@@ -103,7 +103,7 @@ def prepared_head(connection: Connection, **config: Any) -> str:
         provider = build(ROW, connection)
         heads: list[bytes] = []
 
-        async def capture(endpoint: Any, body: bytes) -> Any:
+        async def capture(endpoint: Any, body: bytes, **_how: Any) -> Any:
             heads.append(endpoint.bytes_for(body))
             raise ProviderUnavailable("enough")
 

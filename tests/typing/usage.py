@@ -136,7 +136,10 @@ def fair() -> Scorer:
 
 
 def evaluated() -> float:
-    logs: list[EvalLog] = eval(small(2), model="openai/gpt-4o", max_samples=5)
+    logs: list[EvalLog] = eval(small(2), model="openai/gpt-4o", max_samples=5, temperature=0.5)
+    eval(small(2), max_sampels=5)  # type: ignore[call-arg]
+    eval(small(2), limit="all")  # type: ignore[arg-type]
+    task_with(small, epoch=2)  # type: ignore[call-arg]
     success, headers = eval_set([small, task_with(small, name="other")], log_dir="set")
     read: EvalLog = read_eval_log(headers[0].location)
     assert read.results is not None

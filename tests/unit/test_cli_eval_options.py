@@ -14,8 +14,8 @@ from modeld import GenerateConfig, JSONSchema, ResponseSchema, eval  # noqa: A00
 from modeld.cli import evaluate
 from modeld.cli.root import COMMANDS, root
 from modeld.evals.options import EvalOptions, NamedSolver
-from modeld.evals.resolve import NOT_GIVEN
 from modeld.evals.run import read_options
+from modeld.evals.signatures import NOT_GIVEN
 from modeld.log import EvalLog
 from modeld.solver import generate
 from modeld.texts import split_words
@@ -84,7 +84,7 @@ def test_each_field_is_an_argument_of_eval_and_of_the_solver(field, monkeypatch)
     assert getattr(config, field) is not None
     assert read_options({field: value}).config == config
     assert field in CONFIG_FIELDS
-    assert inspect.signature(eval).parameters["options"].kind is inspect.Parameter.VAR_KEYWORD
+    assert field in inspect.signature(eval).parameters
     assert generate(**{field: value}) is not None
     assert GenerateConfig.from_dict(config.to_dict()) == config
 
@@ -134,6 +134,26 @@ def test_options_come_from_variables_of_the_process_and_of_the_nearest_env_file(
     assert (options.epochs.epochs, options.score) == (2, False)
     _, _, options = said(command="eval-set")
     assert options.config.temperature == 0.5
+
+
+def test_a_set_is_told_how_to_try_again(monkeypatch):
+    told = []
+
+    async def run_set(tasks, model, options, how, board):
+        told.append((options.eval_set_id, how))
+        return True, []
+
+    monkeypatch.setattr(evaluate, "run_set", run_set)
+    monkeypatch.setenv("INSPECT_EVAL_RETRY_ATTEMPS", "3")
+    monkeypatch.setenv("MODELD_EVAL_RETRY_WAIT", "7")
+    monkeypatch.setenv("INSPECT_EVAL_RETRY_IMMEDIATE", "false")
+    words = ["eval-set", "--display", "none"]
+    for more in ([], ["--id", "mine", "--retry-attempts", "4", "--no-retry-cleanup"]):
+        assert CliRunner().invoke(root, words + more).exit_code == 0
+    (no_id, by_variables), (id, by_options) = told
+    assert (no_id, by_variables.retry_attempts, by_variables.retry_wait) == (None, 3, 7)
+    assert (by_variables.retry_immediate, by_variables.retry_cleanup) == (False, True)
+    assert (id, by_options.retry_attempts, by_options.retry_cleanup) == ("mine", 4, False)
 
 
 def test_variables_that_hold_several_values(said, folder):
@@ -385,7 +405,6 @@ def test_a_bare_flag_leaves_the_tasks_alone(said):
         (("--limit", "x"), "--limit is a number or A-B"),
         (("--cost-limit", "0"), "cost-limit"),
         (("--log-format", "eval"), "log_format='eval' is not there"),
-        (("--log-model-api",), "log_model_api=True is not there"),
         (("-S", "x=1"), "name it by --solver"),
         (("-M", "noequals"), "Write key=value"),
         (("-M", "x={a"), "x: The value is not valid YAML"),

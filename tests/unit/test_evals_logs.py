@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from modeld import (
     Epochs,
@@ -20,17 +23,24 @@ from modeld import (
     task,
     task_with,
 )
+from modeld import log as logs
+from modeld.cli.root import root
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
 from modeld.evals import log_writer
+from modeld.evals.log_file import count_eval_log_samples
 from modeld.evals.plan import logged_args
 from modeld.log import (
     EvalLog,
     list_eval_logs,
+    list_eval_logs_async,
     read_eval_log,
+    read_eval_log_async,
     read_eval_log_sample,
+    read_eval_log_sample_async,
     read_eval_log_samples,
     write_eval_log,
+    write_eval_log_async,
 )
 from modeld.scorer import match
 from modeld.spec import ModelSpec
@@ -145,6 +155,77 @@ def test_what_a_killed_process_had_finished_is_in_its_log(folder):
     with open(only(folder.rglob(".*.part")), "a") as part:
         part.write('{"id": 7, "epo')
     assert len(list(read_eval_log_samples(log.location))) == 6
+    shown = CliRunner().invoke(root, ["log"])
+    assert shown.output.splitlines()[1].split()[:4] == ["sums", "mockllm/model", "started", "6/9"]
+
+
+def test_samples_are_counted_without_being_read(folder):
+    two = Task([Sample("a"), Sample("b")], scorer=match(), epochs=2)
+    scored, unscored = eval(two, model=scripted()), eval(two, model=scripted(), score=False)
+    assert [count_eval_log_samples(log.location) for log in (*scored, *unscored)] == [4, 4]
+    (folder / "other.json").write_text(json.dumps(only(scored).header() | {"samples": [{}, {}]}))
+    assert count_eval_log_samples("other.json") == 2
+    write_eval_log(EvalLog(eval=only(scored).eval, samples=[]), "none.json")
+    assert count_eval_log_samples("none.json") == 0
+    shown = CliRunner().invoke(root, ["log", only(unscored).location])
+    assert shown.output.splitlines()[1].split()[2:4] == ["success", "4/4"]
+
+
+def test_logs_are_listed_by_their_headers(folder):
+    good, bad = sums(), task_with(sums(), name="bad")
+    eval([good, bad], model=scripted(last(remainder)), limit=2, log_dir="here/below")
+    names = [
+        info.task for info in list_eval_logs("here", filter=lambda log: log.eval.task == "bad")
+    ]
+    assert names == ["bad"]
+    assert len(list_eval_logs("here", formats=["json", "eval"])) == 2
+    assert list_eval_logs("here", formats=["eval"]) == list_eval_logs("here", recursive=False) == []
+
+
+def test_a_sample_is_read_by_its_uuid_and_an_unfinished_log_is_told(folder):
+    log = only(eval(sums(count=3), model=scripted(last(remainder))))
+    wanted = log.samples[1]
+    assert read_eval_log_sample(log.location, uuid=wanted.uuid) == wanted
+    for named in ({}, {"id": 1, "uuid": "x"}):
+        with pytest.raises(InvalidRequest, match="by its id or by its uuid"):
+            read_eval_log_sample(log.location, **named)
+    with pytest.raises(InvalidRequest, match="no sample with the uuid 'gone'"):
+        read_eval_log_sample(log.location, uuid="gone")
+    assert len(list(read_eval_log_samples(log.location, all_samples_required=True))) == 3
+    log.status = "error"
+    write_eval_log(log)
+    with pytest.raises(InvalidRequest, match="its status is error"):
+        list(read_eval_log_samples(log.location, all_samples_required=True))
+
+
+async def written_and_read(log: EvalLog) -> list:
+    await write_eval_log_async(log, "copy/2026-01-31T12-00-00-00-00_sums_abc.json")
+    (info,) = await list_eval_logs_async("copy")
+    read = await read_eval_log_async(info)
+    Path(info.name).rename("elsewhere.json")
+    sample = await read_eval_log_sample_async("elsewhere.json", 2)
+    assert (await read_eval_log_async("elsewhere.json", header_only=True)).samples is None
+    return [[one.id for one in read.samples], sample.id]
+
+
+def test_logs_are_read_and_written_in_event_loops_too(folder):
+    log = only(eval(sums(count=3), model=scripted(last(remainder))))
+    assert asyncio.run(written_and_read(log)) == [[1, 2, 3], 2]
+    for name in ("list_eval_logs", "read_eval_log", "read_eval_log_sample", "write_eval_log"):
+        blocking, other = getattr(logs, name), getattr(logs, f"{name}_async")
+        assert inspect.signature(blocking) == inspect.signature(other)
+
+
+def test_attachments_of_other_writers_are_put_where_they_belong(folder):
+    log = only(eval(sums(count=1), model=scripted(last(remainder))))
+    data = {**log.header(), "samples": [log.samples[0].to_dict()]}
+    data["samples"][0]["input"] = "attachment://abc"
+    data["samples"][0]["attachments"] = {"abc": "a long text"}
+    (folder / "other.json").write_text(json.dumps(data))
+    assert read_eval_log("other.json").samples[0].input == "attachment://abc"
+    assert read_eval_log("other.json", resolve_attachments=True).samples[0].input == "a long text"
+    found = read_eval_log_sample("other.json", 1, resolve_attachments="core")
+    assert found.input == "a long text"
 
 
 def test_secrets_are_not_logged(folder):
@@ -200,6 +281,21 @@ def test_a_set_is_tried_until_all_have_succeeded_and_then_left_alone(folder):
     assert success
     assert len(model.calls) == asked + 17
     assert [log.results.total_samples for log in logs] == [24, 10]
+
+
+def test_a_set_has_an_id_that_its_folder_keeps(folder):
+    def run(**how):
+        return eval_set([sums(count=2)], "set", model=scripted(last(remainder)), **how)[1]
+
+    assert only(run(eval_set_id="mine")).eval.eval_set_id == "mine"
+    assert only(run()).eval.eval_set_id == "mine"
+    assert (folder / "set" / ".eval-set-id").read_text() == "mine\n"
+    with pytest.raises(PrerequisiteError, match="holds the set mine, not other"):
+        run(eval_set_id="other")
+    logs = eval_set([sums(count=2)], "new", model=scripted(last(remainder)))[1]
+    made = only(logs).eval.eval_set_id
+    assert made == (folder / "new" / ".eval-set-id").read_text().strip()
+    assert only(eval(sums(count=2), model=scripted(last(remainder)))).eval.eval_set_id is None
 
 
 def test_a_set_gives_up_after_its_tries(folder):

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,6 +26,9 @@ from modeld import (
 )
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
+from modeld.evals import transcript
+from modeld.evals.limits import LimitExceeded, Limits
+from modeld.evals.progress import TaskProgress
 from modeld.log import list_eval_logs, read_eval_log
 from modeld.scorer import Score, accuracy, choice, includes, match, model_graded_qa, scorer, stderr
 from modeld.solver import (
@@ -36,6 +40,8 @@ from modeld.solver import (
     use_tools,
 )
 from modeld.tool import tool
+from modeld.types import CallInfo, ChatMessageUser, GenerateInput, ModelEvent
+from modeld.util import store
 from tests.fakes.scripted import Counting, last, scripted
 
 
@@ -110,6 +116,31 @@ def test_tools_are_run_in_the_loop():
         eval(task, model=scripted(answer), solver=[use_tools(double()), generate("single")])
     )
     assert [m.role for m in single.samples[0].messages] == ["user", "assistant", "tool"]
+
+
+def test_tools_have_the_store_of_their_sample():
+    @tool
+    def note():
+        async def execute(word: str) -> str:
+            """Notes a word.
+
+            Args:
+                word: The word.
+            """
+            store().set("words", [*store().get("words", []), word])
+            return word
+
+        return execute
+
+    def answer(input, tools, tool_choice, config):
+        if input[-1].role == "tool":
+            return "done"
+        return ModelOutput.for_tool_call("m", "note", {"word": input[-1].text})
+
+    solvers = [use_tools(note()), generate()]
+    log = only(eval(Task(questions(3), solver=solvers), model=scripted(answer)))
+    assert [sample.store for sample in log.samples] == [{"words": [f"q{i}"]} for i in range(3)]
+    assert list(store().items()) == []
 
 
 def test_choices_are_asked_and_marked():
@@ -329,6 +360,61 @@ def test_limits_end_samples_and_are_no_errors():
 
     log = only(eval(task_with(task, solver=asleep(), time_limit=0.05), model=scripted("0")))
     assert [s.limit.type for s in log.samples] == ["time", "time"]
+
+    @solver
+    def slow():
+        async def solve(state, generate):
+            while True:
+                state = await generate(state)
+                await asyncio.sleep(0.01)
+
+        return solve
+
+    at_work = task_with(task, solver=slow(), working_limit=0.05)
+    log = only(eval(at_work, model=scripted("0")))
+    assert [s.limit.type for s in log.samples] == ["working", "working"]
+    assert log.eval.config.working_limit == 0.05
+    assert (log.eval.task_display_name, log.eval.task) == ("task", "task")
+    shown = Task(questions(1), name="sums", display_name="Sums of all")
+    assert only(eval(shown, model=scripted("0"))).eval.task_display_name == "Sums of all"
+    log = only(eval(at_work, model=scripted("0"), working_limit=0.02))
+    assert log.samples[0].limit.limit == log.eval.config.working_limit == 0.02
+
+
+def test_what_calls_wait_is_no_working_time(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(transcript, "time", SimpleNamespace(monotonic=lambda: now))
+    told = TaskProgress("t", "m/m", 1)
+    watching = transcript.Transcript(
+        scripted(), GenerateConfig(), 1, told, limits=Limits(working=4)
+    )
+
+    def called(seconds: float, **info) -> ModelEvent:
+        nonlocal now
+        note = watching.begin(scripted(), GenerateInput([ChatMessageUser("q")]))
+        now += seconds
+        note.finished(
+            ModelOutput("m", metadata={"modeld": CallInfo(**info).to_dict()} if info else None)
+        )
+        return watching.events[-1]
+
+    waited = called(10, attempts=2, queue_time=3, provider_time=2)
+    assert (waited.working_time, watching.working_time()) == (2, 2)
+    of_the_cache = called(1, cache="hit")
+    assert (of_the_cache.working_start, of_the_cache.working_time) == (2, 1)
+    assert called(0.5).working_time == 0.5  # of a model that says nothing of it
+    with pytest.raises(LimitExceeded, match="the working limit of 4 is reached"):
+        called(9, attempts=1, provider_time=8)
+
+
+def test_refusals_are_told_to_who_asks_for_it(caplog):
+    refusing = scripted(lambda *_: ModelOutput.from_content("m", "I won't.", "content_filter"))
+    task = Task(questions(1))
+    for log_refusals in (None, False, True):
+        assert only(eval(task, model=refusing, log_refusals=log_refusals)).status == "success"
+    assert [r.getMessage() for r in caplog.records if r.name == "modeld.evals"] == [
+        "Model refusal (mockllm/model): I won't."
+    ]
 
 
 def test_each_task_runs_with_each_model(monkeypatch):

@@ -12,6 +12,7 @@ from modeld import ModelOutput
 from modeld.errors import InvalidRequest
 from modeld.evals.multiple_choice import read_answers
 from modeld.evals.reducers import Epochs, create_reducers, log_name
+from modeld.evals.registry import name_of
 from modeld.evals.score import SampleScore
 from modeld.scorer import (
     Score,
@@ -24,6 +25,7 @@ from modeld.scorer import (
     includes,
     match,
     mean,
+    metric,
     pattern,
     std,
     stderr,
@@ -199,3 +201,30 @@ def test_what_cannot_be_reduced_is_unscored_or_refused():
         Epochs(3, "average")
     with pytest.raises(InvalidRequest, match="pass_at_5 needs 5 epochs"):
         Epochs(3, "pass_at_5")
+
+
+def test_scores_of_several_values_are_read_as_such():
+    assert Score([1, 2]).as_list() == [1, 2]
+    assert Score({"a": 1}).as_dict() == {"a": 1}
+    with pytest.raises(ValueError, match="not a list"):
+        Score({"a": 1}).as_list()
+    with pytest.raises(ValueError, match="not a dictionary"):
+        Score(1).as_dict()
+
+
+def test_a_state_may_be_made_with_what_is_known_of_it():
+    state = TaskState(
+        ModelName("a/b"), 1, 1, "q", [], completed=True, store={"n": 1}, message_limit=5,
+        token_limit=9, sample_uuid="u",
+    )  # fmt: skip
+    assert (state.completed, state.store.get("n"), state.message_limit) == (True, 1, 5)
+    assert (state.token_limit, state.uuid) == (9, "u")
+
+
+def test_a_metric_may_be_registered_by_an_empty_call():
+    @metric()
+    def most():
+        return lambda scores: max(score.score.as_float() for score in scores)
+
+    assert most()([SampleScore(Score(1)), SampleScore(Score(3))]) == 3
+    assert name_of(most()) == "most"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from modeld import GenerateConfig, Task, task, task_with
@@ -127,6 +129,22 @@ def test_a_file_gives_its_tasks_from_its_own_folder(folder, monkeypatch):
         "clues",
         "clues",
     ]
+
+
+def test_files_beside_a_task_are_not_taken_for_modules_of_python(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "colorsys.py").write_text("raise RuntimeError('taken for Python's own')\n")
+    (tmp_path / "click.py").write_text("NAME = 'before what is installed'\n")
+    (tmp_path / "a.py").write_text(
+        "import colorsys\nimport click\nfrom modeld import Task, task\n"
+        "@task\ndef one():\n    assert colorsys.rgb_to_hsv\n    return Task(name=click.NAME)\n"
+    )
+    for name in ("colorsys", "click"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    before = list(sys.path)
+    (task,) = Loader({}).load("a.py")
+    monkeypatch.delitem(sys.modules, "click")
+    assert (task.name, sys.path) == ("before what is installed", before)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from modeld import (
 )
 from modeld.errors import InvalidRequest
 from modeld.functions import execute_tools, read_docstring
-from modeld.tool import ToolDef, ToolError, tool
+from modeld.tool import ToolDef, ToolError, tool, tool_with
 from tests.fakes.scripted import scripted
 
 
@@ -82,6 +82,88 @@ def test_the_docstring_describes_a_tool():
     assert read_docstring(lambda: 1).description == ""
 
 
+def sphinx(x, y, *rest):
+    """Adds two numbers.
+
+    Slowly.
+
+    :param x: The first
+        number.
+    :type x: int
+    :param int y:
+        The second: number.
+    :param \\*rest: The others.
+    :returns: The sum, see :func:`sum`.
+    :raises ValueError: Never.
+    """
+
+
+def numpy(x, y, *rest):
+    """
+    Adds two numbers.
+
+    Slowly.
+
+    Parameters
+    ----------
+    x : int
+        The first
+        number.
+    y : {1, 2}, optional
+        The second: number.
+
+    Other Parameters
+    ----------------
+    *rest
+        The others.
+
+    Returns
+    -------
+    int
+        The sum, see :func:`sum`.
+    """
+
+
+def google(x, y, *rest):
+    """Adds two numbers.
+
+    Slowly.
+
+    Args:
+        x (int): The first
+            number.
+        y: The second: number.
+        *rest: The others.
+
+    Returns:
+        int: The sum, see :func:`sum`.
+    """
+
+
+@pytest.mark.parametrize("function", [google, sphinx, numpy])
+def test_docstrings_are_read_in_each_style(function):
+    found = read_docstring(function)
+    assert found.description == "Adds two numbers.\n\nSlowly."
+    assert found.arguments == {
+        "x": "The first number.",
+        "y": "The second: number.",
+        "rest": "The others.",
+    }
+
+
+def test_two_arguments_may_share_a_description():
+    def both(x, y):
+        """Adds.
+
+        Parameters
+        ----------
+        x, y : int
+            A number.
+        """
+
+    assert read_docstring(both).arguments == {"x": "A number.", "y": "A number."}
+
+
 def test_what_is_not_described_is_an_error_with_tool_and_none_with_tool_def():
     @tool
     def silent():
@@ -105,6 +187,18 @@ def test_what_is_not_described_is_an_error_with_tool_and_none_with_tool_def():
     )
     with pytest.raises(ValueError, match="'z' is not a valid parameter"):
         ToolDef(bare, parameters={"z": "?"})
+
+
+def test_a_tool_may_be_told_in_other_words():
+    plus = tool_with(add(), "plus", "Sums.", {"x": "One."})
+    defined = ToolDef(plus)
+    assert (defined.name, defined.description) == ("plus", "Sums.")
+    assert defined.parameters.properties["x"].description == "One."
+    assert defined.parameters.properties["y"].description == "The second: number."
+    assert ToolDef(add()).name == "add"
+    assert asyncio.run(plus(1, 2)) == 3
+    with pytest.raises(ValueError, match="'z' is not a valid parameter"):
+        tool_with(add(), parameters={"z": "?"})
 
 
 def answers(*calls: ToolCall, most: int | None = None, tools=None):

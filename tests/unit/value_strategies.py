@@ -20,6 +20,7 @@ from modeld.errors import ERROR_BY_REASON
 from modeld.types import (
     AdaptiveConcurrency,
     CachePolicy,
+    CallInfo,
     ChatCompletionChoice,
     ChatMessageAssistant,
     ChatMessageUser,
@@ -98,6 +99,15 @@ SPECIAL: dict[tuple[type, str], st.SearchStrategy[Any]] = {
     (JSONSchema, "additionalProperties"): st.none() | st.booleans() | LEAF,
     (JSONSchema, "anyOf"): st.none() | st.lists(LEAF, max_size=2),
     (ModelCall, "_filter"): st.none(),
+    (CallInfo, "raw"): st.none()
+    | st.fixed_dictionaries(
+        {"request": st.dictionaries(TEXT, TEXT, max_size=2)},
+        optional={
+            "response": st.dictionaries(TEXT, NUMBER, max_size=2),
+            "error": st.just(True),
+            "time": REAL,
+        },
+    ),
     (StreamQueuedEvent, "reason"): st.none() | WORD,
     (StreamRetryEvent, "reason"): st.none() | st.sampled_from(sorted(ERROR_BY_REASON)),
     (StreamRetryEvent, "message"): st.none() | WORD,

@@ -17,6 +17,7 @@ from rich.text import Text
 from ..errors import ModeldError
 from ..evals.display import PlainLines, counted
 from ..evals.log import EvalLog
+from ..evals.log_file import count_eval_log_samples
 from ..evals.progress import Board, TaskProgress
 from ..lanes import LaneLimits, limits
 from ..types import JsonObject
@@ -123,17 +124,30 @@ def _row(log: EvalLog) -> list[str]:
         name = f"{score.name}{f'/{score.reducer}' if score.reducer else ''}"
         metrics = [f"{metric} {value.value:.3f}" for metric, value in score.metrics.items()]
         parts.append(f"{name} {', '.join(metrics)}")
-    done = "" if results is None else f"{results.completed_samples}/{results.total_samples}"
+    done = _finished(log) if results is None else results.completed_samples
+    total = _wanted(log) if results is None else results.total_samples
     tokens = sum(usage.total_tokens for usage in log.stats.model_usage.values())
     return [
         log.eval.task,
         log.eval.model,
         log.status,
-        done,
+        "" if done is None else f"{done}/{total}",
         "; ".join(parts),
         count(tokens),
         short_path(log.location),
     ]
+
+
+def _finished(log: EvalLog) -> int | None:
+    """What is in the log of a task that was killed, still runs or was not scored."""
+    try:
+        return count_eval_log_samples(log.location) if log.location else None
+    except ModeldError:  # it has just been removed
+        return None
+
+
+def _wanted(log: EvalLog) -> int:
+    return len(log.eval.dataset.sample_ids or []) * (log.eval.config.epochs or 1)
 
 
 def short_path(location: str) -> str:

@@ -18,7 +18,8 @@ from .variables import VariableOption
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def _option(*names: str, **how: Any) -> Callable[[F], F]:
+def evaluation_option(*names: str, **how: Any) -> Callable[[F], F]:
+    """An option that a variable may say, too."""
     long = next(name for name in names if name.startswith("--")).split("/")[0]
     how.setdefault("envvar", evaluation_variables(long[2:]))
     return click.option(*names, cls=VariableOption, **how)
@@ -39,7 +40,7 @@ _WHOLE = click.IntRange(min=1)
 _DOLLARS = click.FloatRange(min=0, min_open=True)
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    _option(
+    evaluation_option(
         "--env",
         multiple=True,
         is_eager=True,
@@ -48,7 +49,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="NAME=VALUE",
         help="Set a variable for this run, over that of the shell and of .env. May be repeated.",
     ),
-    _option(
+    evaluation_option(
         "--model-spec",
         "specs",
         multiple=True,
@@ -56,13 +57,15 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help='A model as a mapping "{model: openai/gpt-4o, temperature: 0, model_args: {…}}", instead '
         "of --model, --model-base-url, --model-config and -M. May be repeated.",
     ),
-    _option(
+    evaluation_option(
         "--model-base-url",
         metavar="URL",
         help="As --base-url: address for the main model, not for roles.",
     ),
-    _option("--model-config", metavar="FILE", help="JSON or YAML file of -M; -M wins over it."),
-    _option(
+    evaluation_option(
+        "--model-config", metavar="FILE", help="JSON or YAML file of -M; -M wins over it."
+    ),
+    evaluation_option(
         "--model-role",
         "roles",
         multiple=True,
@@ -79,8 +82,10 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="KEY=VALUE",
         help="Argument of the task. May be repeated.",
     ),
-    _option("--task-config", metavar="FILE", help="JSON or YAML file of -T; -T wins over it."),
-    _option(
+    evaluation_option(
+        "--task-config", metavar="FILE", help="JSON or YAML file of -T; -T wins over it."
+    ),
+    evaluation_option(
         "--solver",
         metavar="NAME",
         help="Solver instead of the tasks' own: a name, or file.py@name.",
@@ -94,65 +99,90 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="KEY=VALUE",
         help="Argument of the solver. May be repeated.",
     ),
-    _option("--solver-config", metavar="FILE", help="JSON or YAML file of -S; -S wins over it."),
-    _option("--limit", metavar="N or A-B", help="The first N samples, or those from A to B."),
-    _option("--sample-id", metavar="A,B", help="Only samples with these ids; * and ? are allowed."),
-    _option(
+    evaluation_option(
+        "--solver-config", metavar="FILE", help="JSON or YAML file of -S; -S wins over it."
+    ),
+    evaluation_option(
+        "--limit", metavar="N or A-B", help="The first N samples, or those from A to B."
+    ),
+    evaluation_option(
+        "--sample-id", metavar="A,B", help="Only samples with these ids; * and ? are allowed."
+    ),
+    evaluation_option(
         "--sample-shuffle",
         bare="true",
         metavar="SEED",
         help="Change the order of samples, before --limit; with a number it is the same each time.",
     ),
-    _option("--epochs", type=_WHOLE, help="How often each sample is repeated."),
-    _option(
+    evaluation_option("--epochs", type=_WHOLE, help="How often each sample is repeated."),
+    evaluation_option(
         "--epochs-reducer",
         metavar="A,B",
         help="How scores of epochs become one: mean (default), median, mode, max, at_least_2, "
         "pass_at_1 …",
     ),
-    _option("--max-samples", type=_WHOLE, help="Samples at once; 200 when not given."),
-    _option("--max-tasks", type=_WHOLE, help="Tasks at once; one per model when not given."),
-    _option(
+    evaluation_option("--max-samples", type=_WHOLE, help="Samples at once; 200 when not given."),
+    evaluation_option(
+        "--max-tasks", type=_WHOLE, help="Tasks at once; one per model when not given."
+    ),
+    evaluation_option(
         "--fail-on-error",
         bare="true",
         metavar="N",
         help="Errors of samples that end a task: a number from 1, or a share; without it the "
         "first one does.",
     ),
-    _option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task."),
-    _option(
+    evaluation_option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task."),
+    evaluation_option(
         "--retry-on-error",
         bare="1",
         metavar="N",
         help="Further tries of a sample that fails; one when nothing is said.",
     ),
-    _option("--message-limit", type=_WHOLE, help="Most messages of a sample."),
-    _option("--token-limit", type=_WHOLE, help="Most tokens of a sample."),
-    _option("--time-limit", type=_WHOLE, metavar="SECONDS", help="Most time of a sample."),
-    _option(
+    evaluation_option("--message-limit", type=_WHOLE, help="Most messages of a sample."),
+    evaluation_option("--token-limit", type=_WHOLE, help="Most tokens of a sample."),
+    evaluation_option(
+        "--time-limit", type=_WHOLE, metavar="SECONDS", help="Most time of a sample."
+    ),
+    evaluation_option(
+        "--working-limit",
+        type=_WHOLE,
+        metavar="SECONDS",
+        help="Most time of a sample, without what its calls wait for permits and further attempts.",
+    ),
+    evaluation_option(
         "--cost-limit",
         type=_DOLLARS,
         metavar="DOLLARS",
         help="Most that a sample may cost; needs the prices of its models.",
     ),
-    _option(
+    evaluation_option(
         "--model-cost-config",
         metavar="FILE",
         help="JSON or YAML file of prices in dollars per million tokens: {model: {input, output, "
         "input_cache_write, input_cache_read}}.",
     ),
-    _option("--no-score", is_flag=True, help="Do not score."),
-    _option("--tags", metavar="A,B", help="Tags for the log."),
-    _option("--metadata", multiple=True, metavar="KEY=VALUE", help="For the log. May be repeated."),
+    evaluation_option("--no-score", is_flag=True, help="Do not score."),
+    evaluation_option("--tags", metavar="A,B", help="Tags for the log."),
+    evaluation_option(
+        "--metadata", multiple=True, metavar="KEY=VALUE", help="For the log. May be repeated."
+    ),
     click.option(
         "--log-dir", metavar="DIR", help="Folder of logs; that of INSPECT_LOG_DIR, or ./logs."
     ),
+    evaluation_option(
+        "--log-model-api/--no-log-model-api",
+        default=None,
+        help="Keep what goes to providers and comes back in the log, without credentials and media.",
+    ),
+    evaluation_option(
+        "--log-refusals/--no-log-refusals", default=None, help="Warn of each refusal of a model."
+    ),
     # What the reference's users have in their scripts, where there is one way here.
-    _option("--log-format", envvar="INSPECT_LOG_FORMAT", hidden=True),
-    _option("--log-level", envvar="INSPECT_LOG_LEVEL", hidden=True),
-    _option("--log-model-api/--no-log-model-api", default=None, hidden=True),
-    _option("--log-images/--no-log-images", default=None, hidden=True),
-    _option(
+    evaluation_option("--log-format", envvar="INSPECT_LOG_FORMAT", hidden=True),
+    evaluation_option("--log-level", envvar="INSPECT_LOG_LEVEL", hidden=True),
+    evaluation_option("--log-images/--no-log-images", default=None, hidden=True),
+    evaluation_option(
         "--display",
         type=click.Choice(("full", "rich", "conversation", "plain", "log", "none")),
         envvar=["MODELD_DISPLAY", "INSPECT_DISPLAY"],
@@ -161,7 +191,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 )
 
 
-_RUN_CONFIG = _option(
+_RUN_CONFIG = evaluation_option(
     "--run-config",
     metavar="FILE",
     help="JSON or YAML file of a whole run: task, model, model_roles, generate_config, eval_config, "
@@ -171,7 +201,7 @@ _RUN_CONFIG = _option(
 
 _OTHERS = (
     "as_json", "retry_attempts", "retry_wait", "retry_immediate", "retry_connections",
-    "no_retry_cleanup", "log_dir_allow_dirty",
+    "no_retry_cleanup", "log_dir_allow_dirty", "id",
 )  # fmt: skip
 """Options that the command takes itself."""
 

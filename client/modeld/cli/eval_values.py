@@ -11,8 +11,9 @@ from click.core import ParameterSource
 
 from ..evals.options import EvalOptions, NamedSolver
 from ..evals.reducers import Epochs
-from ..evals.resolve import NOT_GIVEN, Models, NotGiven
+from ..evals.resolve import Models
 from ..evals.run import read_options
+from ..evals.signatures import NOT_GIVEN, NotGiven
 from ..texts import comma_list, mapping_file, model_argument, variable_arguments
 from ..types import GenerateConfig, JsonObject, ModelConfig
 from .options import ModelChoice, provider_arguments
@@ -20,8 +21,8 @@ from .role_option import model_role, model_specs
 from .run_config import RunConfig, read_run_config
 
 _AS_THEY_ARE = (
-    "message_limit", "token_limit", "time_limit", "cost_limit", "max_samples", "max_tasks",
-    "log_dir", "log_format", "log_level", "log_model_api", "log_images",
+    "message_limit", "token_limit", "time_limit", "working_limit", "cost_limit", "max_samples",
+    "max_tasks", "log_dir", "log_format", "log_level", "log_model_api", "log_refusals", "log_images",
 )  # fmt: skip
 _OF_ONE_MODEL = {
     "model": "--model",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,12 +15,13 @@ from ..evals.log import EvalLog
 from ..evals.log_file import read_eval_log
 from ..evals.options import EvalOptions
 from ..evals.progress import Board
-from ..evals.resolve import Models, NotGiven
+from ..evals.resolve import Models
 from ..evals.run import run_evals
-from ..texts import mapping_file
+from ..evals.signatures import NotGiven
+from ..texts import evaluation_variables, mapping_file
 from .command import Command, json_option, print_json
 from .eval_board import board_shown, logs_as_json, print_summary, short_path
-from .eval_options import eval_options
+from .eval_options import eval_options, evaluation_option
 
 EXAMPLES = """\b
 Examples:
@@ -68,14 +70,18 @@ def evaluate(
 
 @click.command("eval-set", cls=Command, epilog=SET_EXAMPLES)
 @click.argument("tasks", nargs=-1)
-@click.option(
+@evaluation_option(
+    "--id", metavar="ID", help="Id of the set, which its folder keeps; a new one if not given."
+)
+@evaluation_option(
     "--retry-attempts",
+    envvar=[*evaluation_variables("retry-attempts"), "INSPECT_EVAL_RETRY_ATTEMPS"],  # its spelling
     type=click.IntRange(min=0),
     default=10,
     show_default=True,
     help="Tries after the first one.",
 )
-@click.option(
+@evaluation_option(
     "--retry-wait",
     type=click.FloatRange(min=0),
     default=30.0,
@@ -83,21 +89,21 @@ def evaluate(
     metavar="SECONDS",
     help="Wait before a try, doubled each time.",
 )
-@click.option(
+@evaluation_option(
     "--retry-immediate/--no-retry-immediate",
     default=True,
     show_default=True,
     help="Try again without waiting.",
 )
-@click.option(
+@evaluation_option(
     "--retry-connections",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     show_default=True,
     help="Factor of --max-connections per try, when it waits.",
 )
-@click.option("--no-retry-cleanup", is_flag=True, help="Keep the logs of failed tries.")
-@click.option(
+@evaluation_option("--no-retry-cleanup", is_flag=True, help="Keep the logs of failed tries.")
+@evaluation_option(
     "--log-dir-allow-dirty", is_flag=True, help="Allow logs of other tasks in the folder."
 )
 @eval_options()
@@ -109,12 +115,14 @@ def evaluate_set(
     display: str | None,
     as_json: bool,
     no_retry_cleanup: bool,
+    id: str | None,
     **how: Any,
 ) -> None:
     """Evaluate tasks until all have succeeded.
 
     TASKS are as for 'modeld eval'. Give each set a folder of its own with --log-dir.
     """
+    options = replace(options, eval_set_id=id)
     set_options = SetOptions(retry_cleanup=not no_retry_cleanup, **how)
 
     async def run(board: Board) -> list[EvalLog]:

@@ -125,9 +125,5 @@ def _eval_config(value: JsonValue) -> dict[str, Any]:
     if isinstance(given.get("limit"), list):
         given["limit"] = tuple(given["limit"])
     read_options(given)
-    for name in (
-        "log_samples",
-        "log_model_api",
-    ):  # there is one way here, which it has just agreed to
-        given.pop(name, None)
+    given.pop("log_samples", None)  # there is one way here, which it has just agreed to
     return given

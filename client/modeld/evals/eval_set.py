@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ..api import get_model
 from ..errors import PrerequisiteError
 from ..types import new_id
+from .arguments import RetryArgs, RunArgs, default_of
 from .blocking import run_blocking
 from .display import shown
 from .identity import task_identity
@@ -20,8 +21,9 @@ from .log_file import EvalLogInfo, list_eval_logs, part_path, read_eval_log, rea
 from .options import EvalOptions
 from .progress import Board
 from .reducers import Epochs
-from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
+from .resolve import Models, Resolved, resolve
 from .run import models_of, read_options, ready_folder, run_tasks
+from .signatures import NOT_GIVEN, NotGiven, signed
 from .task import KNOWN_TASKS
 from .task_run import Finished, TaskRun
 
@@ -46,6 +48,7 @@ class SetOptions:
     """Whether the folder may hold logs of tasks that are not in the set."""
 
 
+@signed(RunArgs, default_of)
 def eval_set(
     tasks: Tasks,
     log_dir: str | None = None,
@@ -56,7 +59,7 @@ def eval_set(
     retry_immediate: bool = True,
     log_dir_allow_dirty: bool = False,
     model: Models | NotGiven = NOT_GIVEN,
-    **options: Any,
+    **options: Unpack[RunArgs],
 ) -> tuple[bool, list[EvalLog]]:
     """Evaluates tasks until all have succeeded, and takes up again what an earlier call has left.
 
@@ -74,10 +77,10 @@ def eval_set(
         retry_immediate: Whether failed tasks are tried again without waiting.
         log_dir_allow_dirty: Whether other logs may be in the folder.
         model: As for `eval`.
-        **options: As for `eval`.
+        **options: As for `eval`; `eval_set_id` is the id of the set, which its folder keeps.
 
     Raises:
-        PrerequisiteError: Two tasks are the same, or the folder holds other logs.
+        PrerequisiteError: Two tasks are the same, or the folder holds other logs or another set.
         ModeldError: As for `eval`.
     """
     how = SetOptions(
@@ -101,6 +104,7 @@ async def run_set(
     """As `eval_set`, in the running loop."""
     resolved = resolve(tasks, model, options)
     folder = ready_folder(options)
+    options = replace(options, eval_set_id=_set_id(folder, options.eval_set_id))
     run_id, wait = new_id(), how.retry_wait
     heads = [task_identity(TaskRun(one, options, board, run_id).log) for one in resolved]
     _check_distinct(resolved, heads)
@@ -122,6 +126,24 @@ async def run_set(
         for head in heads:
             _remove_older(found.get(head, []))
     return success, logs
+
+
+def _set_id(folder: Path, given: str | None) -> str:
+    """The id of the set, which its folder keeps; a new one if it has none."""
+    file = folder / ".eval-set-id"
+    try:
+        kept = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        if kept and given not in (None, kept):
+            raise PrerequisiteError(
+                f"The folder {folder} holds the set {kept}, not {given}. Give each set a folder of its "
+                "own with log_dir, or leave its id out."
+            )
+        if not kept:
+            kept = given or new_id()
+            file.write_text(f"{kept}\n", encoding="utf-8")
+    except OSError as error:
+        raise PrerequisiteError(f"{file} cannot be used: {error.strerror}") from None
+    return kept
 
 
 def _check_distinct(resolved: Sequence[Resolved], heads: Sequence[str]) -> None:
@@ -203,10 +225,11 @@ def _remove_older(logs: Sequence[EvalLog]) -> None:
             part_path(Path(log.location)).unlink(missing_ok=True)
 
 
+@signed(RetryArgs, default_of)
 def eval_retry(
     logs: str | Path | EvalLog | EvalLogInfo | Sequence[str | Path | EvalLog | EvalLogInfo],
     log_dir: str | None = None,
-    **options: Any,
+    **options: Unpack[RetryArgs],
 ) -> list[EvalLog]:
     """Takes up again tasks that have failed or were cut off: samples that are finished stay as
     they are. Each gives a new log with all samples; the old one stays too.
@@ -230,7 +253,7 @@ def eval_retry(
 
 
 async def run_retries(
-    logs: Sequence[EvalLog], log_dir: str | None, options: dict[str, Any], board: Board
+    logs: Sequence[EvalLog], log_dir: str | None, options: Mapping[str, Any], board: Board
 ) -> list[EvalLog]:
     """As `eval_retry`, in the running loop."""
     out = []
@@ -288,8 +311,10 @@ def _options_of(log: EvalLog) -> dict[str, Any]:
         "message_limit": config.message_limit,
         "token_limit": config.token_limit,
         "time_limit": config.time_limit,
+        "working_limit": config.working_limit,
         "cost_limit": config.cost_limit,
         "max_samples": config.max_samples,
+        "log_model_api": config.log_model_api,
         "config": log.plan.config,
     }
     return given

@@ -31,9 +31,15 @@ def task_identity(log: EvalLog) -> str:
         name: [_role(one) for one in (bound if isinstance(bound, list) else [bound])]
         for name, bound in (spec.model_roles or {}).items()
     }
-    limits = [spec.config.message_limit, spec.config.token_limit, spec.config.time_limit]
+    limits: list[object] = [
+        spec.config.message_limit,
+        spec.config.token_limit,
+        spec.config.time_limit,
+    ]
     if spec.config.cost_limit is not None:  # so that logs without one are named as ever
         limits.append(spec.config.cost_limit)
+    if spec.config.working_limit is not None:
+        limits.append(["working", spec.config.working_limit])
     parts = [
         spec.task_file and str(Path(spec.task_file).absolute()),
         spec.task,

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-LimitKind: TypeAlias = Literal["message", "token", "time", "cost"]
+LimitKind: TypeAlias = Literal["message", "token", "time", "working", "cost"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What ends a sample early."""
+
+    messages: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    working: float | None = None
+    """Seconds without those in which calls wait for a permit or for another attempt."""
+    dollars: float | None = None
 
 
 class LimitExceeded(Exception):

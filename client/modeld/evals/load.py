@@ -8,6 +8,7 @@ import inspect
 import os
 import re
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
@@ -209,7 +210,7 @@ def _in_folder(folder: Path) -> Iterator[None]:
     with _ONE_AT_A_TIME:
         before = Path.cwd()
         inside = str(folder.resolve())
-        sys.path.insert(0, inside)
+        sys.path.insert(_after_standard_library(), inside)
         os.chdir(inside)
         try:
             yield
@@ -217,3 +218,13 @@ def _in_folder(folder: Path) -> Iterator[None]:
             os.chdir(before)
             with contextlib.suppress(ValueError):
                 sys.path.remove(inside)
+
+
+def _after_standard_library() -> int:
+    """Where files beside a task come in the search for modules: before what is installed, as it is
+    for a script, but after Python's own, so that a task file may be named math.py.
+    """
+    own = {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}
+    own |= {os.path.join(folder, "lib-dynload") for folder in own}  # noqa: PTH118 - text like sys.path
+    places = [i for i, path in enumerate(sys.path) if path and os.path.realpath(path) in own]
+    return max(places, default=-1) + 1

@@ -53,6 +53,7 @@ class EvalConfig(Value):
     message_limit: int | None = None
     token_limit: int | None = None
     time_limit: int | float | None = None
+    working_limit: int | float | None = None
     cost_limit: float | None = None
     max_samples: int | None = None
     max_tasks: int | None = None
@@ -86,6 +87,7 @@ class EvalScorer(Value):
 class EvalSpec(Value):
     """What was evaluated."""
 
+    eval_set_id: str | None = None
     eval_id: str = ""
     run_id: str = ""
     created: str = ""

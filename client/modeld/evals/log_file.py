@@ -13,17 +13,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from ..environment import Environment
 from ..errors import InvalidRequest
-from ..types import JsonObject
+from ..types import JsonObject, JsonValue
 from .log import EvalLog, EvalSample
 
 _SAMPLES = '"samples": ['
+_ATTACHMENT = "attachment://"
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}[^_]*)_(.+?)_([A-Za-z0-9-]+)\.json$")
 
 
@@ -54,15 +56,23 @@ def default_log_dir() -> str:
 
 
 def list_eval_logs(
-    log_dir: str | Path | None = None, recursive: bool = True, descending: bool = True
+    log_dir: str | Path | None = None,
+    formats: Sequence[Literal["eval", "json"]] | None = None,
+    filter: Callable[[EvalLog], bool] | None = None,
+    recursive: bool = True,
+    descending: bool = True,
 ) -> list[EvalLogInfo]:
     """The logs of a folder, newest first.
 
     Args:
         log_dir: The folder; INSPECT_LOG_DIR or ./logs when not given.
+        formats: Formats of the logs; those in JSON are all that there are here.
+        filter: Called with the header of each; says whether it is wanted.
         recursive: Whether folders in it are looked through.
         descending: Newest first.
     """
+    if formats is not None and "json" not in formats:
+        return []
     folder = Path(log_dir or default_log_dir())
     found = []
     for path in folder.rglob("*.json") if recursive else folder.glob("*.json"):
@@ -72,11 +82,22 @@ def list_eval_logs(
             info = EvalLogInfo(str(path), name[2], name[3], about.st_size, about.st_mtime)
             found.append((name[1], info))
     found.sort(key=lambda pair: (pair[0], pair[1].mtime), reverse=descending)
-    return [info for _, info in found]
+    infos = (info for _, info in found)
+    return [one for one in infos if filter is None or filter(read_eval_log(one, header_only=True))]
 
 
-def read_eval_log(log_file: str | Path | EvalLogInfo, header_only: bool = False) -> EvalLog:
+def read_eval_log(
+    log_file: str | Path | EvalLogInfo,
+    header_only: bool = False,
+    resolve_attachments: bool | Literal["full", "core"] = False,
+) -> EvalLog:
     """A log. Its samples are read when they are first asked for, unless only the header is wanted.
+
+    Args:
+        log_file: Its path.
+        header_only: Whether its samples are left out.
+        resolve_attachments: Whether long texts that the reference's logs keep beside their samples
+            are put where they belong. modeld's logs have them there.
 
     Raises:
         InvalidRequest: There is no such file, or it is not a log.
@@ -87,38 +108,104 @@ def read_eval_log(log_file: str | Path | EvalLogInfo, header_only: bool = False)
     if header_only:
         log.samples = None
     else:
-        log.read_later(lambda: list(read_eval_log_samples(path)))
+        whole = bool(resolve_attachments)
+        log.read_later(lambda: list(read_eval_log_samples(path, resolve_attachments=whole)))
     return log
 
 
-def read_eval_log_samples(log_file: str | Path | EvalLogInfo) -> Iterator[EvalSample]:
-    """The samples of a log, one after the other. Errors as for `read_eval_log`."""
+def read_eval_log_samples(
+    log_file: str | Path | EvalLogInfo,
+    all_samples_required: bool = False,
+    resolve_attachments: bool | Literal["full", "core"] = False,
+) -> Iterator[EvalSample]:
+    """The samples of a log, one after the other. Errors as for `read_eval_log`.
+
+    Args:
+        log_file: Its path.
+        all_samples_required: Whether a log that is not finished is an `InvalidRequest`.
+        resolve_attachments: As for `read_eval_log`.
+    """
     path = Path(log_file.name if isinstance(log_file, EvalLogInfo) else log_file)
+    if all_samples_required:
+        status = read_eval_log(path, header_only=True).status
+        if status != "success":
+            raise InvalidRequest(
+                f"the log {path} has not all samples (its status is {status}): read those that it "
+                "has with all_samples_required=False"
+            )
+    for data in _samples(path):
+        yield EvalSample.from_dict(_with_attachments(data) if resolve_attachments else data)
+
+
+def _samples(path: Path) -> Iterator[JsonObject]:
     part = part_path(path)
     if part.is_file():
-        yield from map(EvalSample.from_dict, _complete_lines(part))
+        yield from _complete_lines(part)
         return
     with _open(path) as file:
         if not any(line.rstrip() == _SAMPLES for line in file):
-            samples = _whole(path).get("samples") or []
-            yield from map(EvalSample.from_dict, samples)
+            yield from _whole(path).get("samples") or []
             return
         for line in file:
             if line.startswith("]"):
                 return
             if not line.strip():  # the only line of a log without samples
                 continue
-            yield EvalSample.from_dict(json.loads(line.rstrip().rstrip(",")))
+            yield json.loads(line.rstrip().rstrip(","))
+
+
+def _with_attachments(sample: JsonObject) -> JsonObject:
+    """The sample with its attachments in the places that name them."""
+    texts = sample.get("attachments") or {}
+
+    def put(value: JsonValue) -> JsonValue:
+        if isinstance(value, str) and value.startswith(_ATTACHMENT):
+            return texts.get(value.removeprefix(_ATTACHMENT), value)
+        if isinstance(value, list):
+            return [put(item) for item in value]
+        if isinstance(value, dict):
+            return {name: put(item) for name, item in value.items()}
+        return value
+
+    return {name: put(value) for name, value in sample.items() if name != "attachments"}
+
+
+def count_eval_log_samples(log_file: str | Path | EvalLogInfo) -> int:
+    """How many samples are in a log, also of a task that still runs or was killed, without reading
+    them. Errors as for `read_eval_log`.
+    """
+    path = Path(log_file.name if isinstance(log_file, EvalLogInfo) else log_file)
+    part = part_path(path)
+    if part.is_file():
+        with _open(part) as file:
+            return sum(line.endswith("\n") for line in file)
+    with _open(path) as file:
+        if not any(line.rstrip() == _SAMPLES for line in file):
+            return len(_whole(path).get("samples") or [])
+        return sum(line.startswith("{") for line in takewhile(lambda line: line[0] != "]", file))
 
 
 def read_eval_log_sample(
-    log_file: str | Path | EvalLogInfo, id: int | str, epoch: int = 1
+    log_file: str | Path | EvalLogInfo,
+    id: int | str | None = None,
+    epoch: int = 1,
+    uuid: str | None = None,
+    resolve_attachments: bool | Literal["full", "core"] = False,
 ) -> EvalSample:
-    """One sample of a log; an `InvalidRequest` when it is not in it."""
-    for sample in read_eval_log_samples(log_file):
-        if str(sample.id) == str(id) and sample.epoch == epoch:
+    """One sample of a log, by its id and epoch or by its uuid; an `InvalidRequest` when it is not
+    in it.
+    """
+    if (id is None) == (uuid is None):
+        raise InvalidRequest("a sample is named by its id or by its uuid")
+    for sample in read_eval_log_samples(log_file, resolve_attachments=resolve_attachments):
+        if (
+            sample.uuid == uuid
+            if id is None
+            else (str(sample.id), sample.epoch) == (str(id), epoch)
+        ):
             return sample
-    raise InvalidRequest(f"{log_file} has no sample {id!r} in epoch {epoch}")
+    said = f"{id!r} in epoch {epoch}" if uuid is None else f"with the uuid {uuid!r}"
+    raise InvalidRequest(f"{log_file} has no sample {said}")
 
 
 def write_eval_log(log: EvalLog, location: str | Path | None = None) -> None:

@@ -23,11 +23,11 @@ def metric(name: Callable[P, Metric]) -> Callable[P, Metric]: ...
 
 
 @overload
-def metric(name: str) -> Callable[[Callable[P, Metric]], Callable[P, Metric]]: ...
+def metric(name: str | None = None) -> Callable[[Callable[P, Metric]], Callable[P, Metric]]: ...
 
 
 def metric(
-    name: str | Callable[P, Metric],
+    name: str | Callable[P, Metric] | None = None,
 ) -> Callable[P, Metric] | Callable[[Callable[P, Metric]], Callable[P, Metric]]:
     """Registers a function that returns a metric, under its own name or a given one."""
 
@@ -44,7 +44,7 @@ def metric(
 
         return make
 
-    return register if isinstance(name, str) else register(name)
+    return register(name) if callable(name) else register
 
 
 def _numbers(scores: list[SampleScore], to_float: ValueToFloat) -> list[float]:

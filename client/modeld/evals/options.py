@@ -49,11 +49,18 @@ class EvalOptions:
     message_limit: int | None = None
     token_limit: int | None = None
     time_limit: float | None = None
+    working_limit: float | None = None
     cost_limit: float | None = None
     model_cost_config: Mapping[str, JsonValue | ModelCost] | None = None
     """Prices by full model name, over those of `set_model_cost`."""
     max_samples: int | None = None
     max_tasks: int | None = None
+    log_model_api: bool | None = None
+    """Keep what went to providers and came back, of each call, in its event."""
+    log_refusals: bool | None = None
+    """Tell Python's logging of each refusal of a model."""
+    eval_set_id: str | None = None
+    """Id of the set that the run belongs to, for the logs."""
     score: bool = True
     config: GenerateConfig = field(default_factory=GenerateConfig)
 
@@ -62,7 +69,7 @@ class EvalOptions:
             value = getattr(self, name)
             if isinstance(value, (int, float)) and value < 1:
                 raise InvalidRequest(f"{name} must be at least 1 (got {value!r})")
-        for name in ("time_limit", "cost_limit"):
+        for name in ("time_limit", "working_limit", "cost_limit"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidRequest(f"{name} must be more than 0 (got {value!r})")

@@ -34,12 +34,13 @@ def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> 
     task, model = resolved.task, resolved.model
     about = registered(task) or Registered("task", task.name)
     spec = EvalSpec(
+        eval_set_id=options.eval_set_id,
         eval_id=new_id(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=task.name,
         task_version=task.version,
         task_file=about.extra.get("file"),
-        task_display_name=task.name,
+        task_display_name=task.display_name or task.name,
         task_registry_name=about.name if registered(task) else None,
         task_attribs=jsonable(about.extra.get("attribs") or {}),
         task_args=about.params,
@@ -92,10 +93,12 @@ def _config(resolved: Resolved, options: EvalOptions) -> EvalConfig:
         message_limit=_first(options.message_limit, task.message_limit),
         token_limit=_first(options.token_limit, task.token_limit),
         time_limit=_first(options.time_limit, task.time_limit),
+        working_limit=_first(options.working_limit, task.working_limit),
         cost_limit=_first(options.cost_limit, task.cost_limit),
         max_samples=options.max_samples,
         max_tasks=options.max_tasks,
         log_samples=True,
+        log_model_api=options.log_model_api,
     )
 
 

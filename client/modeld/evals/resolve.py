@@ -18,18 +18,12 @@ from ..types import GenerateConfig, ModelConfig
 from .load import Loader, Tasks
 from .options import EvalOptions, NamedSolver, variable_model_args
 from .reducers import Epochs
+from .signatures import NotGiven
 from .task import Task
 
 OneModel: TypeAlias = "str | Model | ModelConfig"
 Models: TypeAlias = "OneModel | Sequence[OneModel] | None"
 Roles: TypeAlias = dict[str, "Model | list[Model]"]
-
-
-class NotGiven:
-    """Stands for an argument that was left out, where None means something."""
-
-
-NOT_GIVEN = NotGiven()
 
 
 @dataclass

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ..errors import InvalidRequest, PrerequisiteError
 from ..types import CONFIG_FIELDS, GenerateConfig, new_id
+from .arguments import EvalArgs, default_of
 from .blocking import run_blocking
 from .display import shown
 from .load import Tasks
@@ -16,23 +17,39 @@ from .log import EvalLog
 from .log_file import default_log_dir
 from .options import EvalOptions, mapping_of_file
 from .progress import Board
-from .resolve import NOT_GIVEN, Models, NotGiven, Resolved, resolve
+from .resolve import Models, Resolved, resolve
+from .signatures import NOT_GIVEN, NotGiven, signed
 from .task_run import TaskRun
 
-_ONLY: Mapping[str, tuple[object, ...]] = {
-    "log_format": (None, "json"),
-    "log_samples": (None, True),
-    "log_images": (None, True),
-    "log_model_api": (None, False),
-    "trace": (None, False),
-}
-"""Arguments of the reference of which there is one way here, and the values that mean it."""
-_SILENT = ("log_level", "log_level_transcript")
-"""Arguments of the reference about messages that there are none of here."""
+_LOGS = "modeld's logs are JSON, with samples and media"
+_ONLY: Mapping[str, tuple[tuple[object, ...], str]] = {
+    "log_format": ((None, "json"), _LOGS),
+    "log_samples": ((None, True), _LOGS),
+    "log_images": ((None, True), _LOGS),
+    "log_header_only": ((None, False), _LOGS),
+    "trace": ((None, False), "'modeld log LOG --sample ID' shows conversations"),
+    "run_samples": ((None, True), "there is no run without samples"),
+    "continue_on_fail": ((None, False), "fail_on_error says how many errors end a task"),
+    "score_on_error": ((None, False), "samples that fail are not scored"),
+    "debug_errors": ((None, False), "errors of samples are in the log, with their traces"),
+    "turn_limit": ((None,), "there are message_limit, token_limit, time_limit and cost_limit"),
+    **dict.fromkeys(
+        ("sandbox", "approval", "review", "scanner", "checkpoint", "notification", "acp_server",
+         "ctl_server", "sentinel"),
+        ((None, False), "it is not part of modeld's evaluations"),
+    ),
+}  # fmt: skip
+"""Arguments of the reference of which there is one way here, the values that mean it, and why."""
+_SILENT = (
+    "log_level", "log_level_transcript", "log_realtime", "log_buffer", "log_shared", "score_display",
+    "max_subprocesses", "max_sandboxes", "max_dataset_memory", "sandbox_cleanup", "sandbox_prebuilt",
+)  # fmt: skip
+"""Arguments of the reference about what there is not here, or is always so: they change no result."""
 
 
+@signed(EvalArgs, default_of)
 def eval(
-    tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Any
+    tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Unpack[EvalArgs]
 ) -> list[EvalLog]:
     """Evaluates tasks: one log per task and model.
 
@@ -65,8 +82,9 @@ def eval(
         return run_blocking(lambda: run_evals(tasks, model, read, board))
 
 
+@signed(EvalArgs, default_of)
 async def eval_async(
-    tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Any
+    tasks: Tasks = None, model: Models | NotGiven = NOT_GIVEN, **options: Unpack[EvalArgs]
 ) -> list[EvalLog]:
     """`eval` in the running asyncio loop. Cancelling it writes the logs with what is finished."""
     display = options.pop("display", None)
@@ -81,15 +99,14 @@ async def eval_async(
         return await run_evals(tasks, model, read_options(options), board)
 
 
-def read_options(given: dict[str, Any]) -> EvalOptions:
+def read_options(arguments: Mapping[str, Any]) -> EvalOptions:
     """The options of keyword arguments; an `InvalidRequest` names one that there is not."""
-    given = dict(given)
-    for name, values in _ONLY.items():
+    given = dict(arguments)
+    for name, (values, why) in _ONLY.items():
         value = given.pop(name, None)
         if value not in values:
             raise InvalidRequest(
-                f"{name}={value!r} is not there: modeld's logs are JSON, with samples and media, "
-                f"without raw requests; leave it out or say {values[1]!r}"
+                f"{name}={value!r} is not there: {why}; leave it out or say {values[-1]!r}"
             )
     for name in _SILENT:
         given.pop(name, None)

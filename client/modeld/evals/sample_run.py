@@ -15,10 +15,11 @@ from ..costs import Prices
 from ..errors import ModeldError, redact
 from ..functions import execute_tools
 from ..media import materialize_media
+from ..spec import ModelName
 from ..types import ChatMessage, ChatMessageUser, GenerateConfig, ToolFunction
 from ..types.jsonable import jsonable
 from ..watching import watcher
-from .limits import LimitExceeded
+from .limits import LimitExceeded, Limits
 from .log import EvalError, EvalSample, EvalSampleLimit
 from .progress import TaskProgress
 from .resolve import Resolved
@@ -26,18 +27,8 @@ from .results import scorer_names
 from .sample import Sample, Target
 from .score import Score
 from .solver import Chain, Solver, ToolCalls
-from .state import ModelName, TaskState
+from .state import TaskState, use_store
 from .transcript import Transcript, Usage
-
-
-@dataclass
-class Limits:
-    """What ends a sample early."""
-
-    messages: int | None = None
-    tokens: int | None = None
-    seconds: float | None = None
-    dollars: float | None = None
 
 
 @dataclass
@@ -59,6 +50,8 @@ class SampleRun:
         score: Whether answers are scored.
         retries: Further tries of a sample that fails.
         prices: Of models, for what calls cost.
+        raw: Whether what goes to providers and comes back is kept.
+        log_refusals: Whether refusals are told to Python's logging.
     """
 
     def __init__(
@@ -69,7 +62,12 @@ class SampleRun:
         score: bool = True,
         retries: int = 0,
         prices: Prices | None = None,
+        *,
+        raw: bool = False,
+        log_refusals: bool = False,
     ) -> None:
+        self._raw = raw
+        self._log_refusals = log_refusals
         self._resolved = resolved
         self._limits = limits
         self._progress = progress
@@ -102,10 +100,10 @@ class SampleRun:
             resolved.config,
             epoch,
             self._progress,
-            limits.messages,
-            limits.tokens,
-            limits.dollars,
+            limits,
             self._prices,
+            raw=self._raw,
+            log_refusals=self._log_refusals,
         )
         began, record.started_at = time.monotonic(), now()
         token = watcher.set(transcript)
@@ -113,6 +111,7 @@ class SampleRun:
         try:
             state = await self._state(sample, id, epoch)
             record.uuid = state.uuid
+            use_store(state)
             state = await self._solve(state, record)
             await self._score(state, record)
         except Exception as raised:  # noqa: BLE001 - the task's own code may raise anything
@@ -122,7 +121,8 @@ class SampleRun:
             await self._clean_up(state, record)
             watcher.reset(token)
         record.completed_at = now()
-        record.total_time = record.working_time = round(time.monotonic() - began, 3)
+        record.total_time = round(time.monotonic() - began, 3)
+        record.working_time = round(transcript.working_time(), 3)
         _complete(record, sample, state, transcript)
         return Outcome(record, transcript.usage, error)
 
@@ -193,8 +193,7 @@ class SampleRun:
     async def _score(self, state: TaskState, record: EvalSample) -> None:
         transcript = watcher.get()
         if isinstance(transcript, Transcript):
-            transcript.message_limit = transcript.token_limit = None  # they are for the answer
-            transcript.cost_limit = None
+            transcript.limits = Limits()  # they are for the answer
         record.scores = dict(state.scores or {})
         for name, scorer in self._scorers:
             score = await scorer(state, state.target)

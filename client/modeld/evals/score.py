@@ -72,6 +72,18 @@ class Score(Value):
         """Whether the value is true."""
         return bool(self._scalar())
 
+    def as_list(self) -> list[Scalar]:
+        """The value as a list."""
+        if not isinstance(self.value, list):
+            raise ValueError("This score is not a list")
+        return self.value
+
+    def as_dict(self) -> dict[str, Any]:
+        """The value as a mapping."""
+        if not isinstance(self.value, dict):
+            raise ValueError("This score is not a dictionary")
+        return self.value
+
     def _scalar(self) -> Scalar:
         if isinstance(self.value, (list, dict)):
             raise ValueError("This score is not a scalar")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, cast, overload
+from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, Unpack, cast, overload
 
 from ..errors import InvalidRequest
 from ..functions import ToolDef
-from ..types import CONFIG_FIELDS, ToolChoice
+from ..types import CONFIG_FIELDS, GenerateConfigArgs, ToolChoice
 from .registry import Registered, arguments, registered, tag
 from .scorer import is_async
 from .state import TaskState
@@ -105,7 +105,7 @@ def unrolled(given: Solver | Sequence[Any]) -> list[Solver]:
 
 
 @solver
-def generate(tool_calls: ToolCalls = "loop", **config: Any) -> Solver:
+def generate(tool_calls: ToolCalls = "loop", **config: Unpack[GenerateConfigArgs]) -> Solver:
     """Asks the task's model.
 
     Args:

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterable, KeysView, ValuesView
+from contextvars import ContextVar
 from typing import Any
 
+from ..spec import ModelName
 from ..types import ChatMessage, ChatMessageUser, ModelOutput, ToolChoice, new_id
 from ..types.jsonable import JsonObject
 from .choices import Choices
 from .sample import Target
 from .score import Score
-
-
-class ModelName:
-    """Name of a model; equal to any text that it contains."""
-
-    def __init__(self, name: object) -> None:
-        self.api, _, self.name = str(name).partition("/")
-
-    def __str__(self) -> str:
-        return f"{self.api}/{self.name}"
-
-    def __eq__(self, other: object) -> bool:
-        return str(other) in str(self) if isinstance(other, str) else str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
 
 
 class Store:
@@ -64,6 +50,21 @@ class Store:
         return key in self._data
 
 
+_sample_store: ContextVar[Store | None] = ContextVar("modeld_sample_store", default=None)
+
+
+def store() -> Store:
+    """The store of the sample that runs: that of its `TaskState`, for tools, which do not get it.
+    Outside of a sample it is an empty one.
+    """
+    return _sample_store.get() or Store()
+
+
+def use_store(of: TaskState) -> None:
+    """Makes the store of a sample that of the tasks and tools that run from here on."""
+    _sample_store.set(of.store)
+
+
 class TaskState:
     """State of one sample in one epoch."""
 
@@ -77,8 +78,13 @@ class TaskState:
         target: Target | None = None,
         choices: list[str] | None = None,
         output: ModelOutput | None = None,
+        message_limit: int | None = None,
+        token_limit: int | None = None,
+        completed: bool = False,
         metadata: JsonObject | None = None,
+        store: JsonObject | None = None,
         scores: dict[str, Score] | None = None,
+        sample_uuid: str | None = None,
     ) -> None:
         self.model = model
         self.sample_id = sample_id
@@ -92,16 +98,16 @@ class TaskState:
         self.output = output or ModelOutput(model=str(model))
         """The model's last answer."""
         self.metadata: JsonObject = metadata or {}
-        self.store = Store()
+        self.store = Store(store)
         self.scores = scores
         """Scores so far, by scorer."""
-        self.completed = False
+        self.completed = completed
         """Whether no further solver shall run."""
         self.tools: list[Callable[..., Any]] = []
         self.tool_choice: ToolChoice | None = None
-        self.message_limit: int | None = None
-        self.token_limit: int | None = None
-        self.uuid = new_id()
+        self.message_limit = message_limit
+        self.token_limit = token_limit
+        self.uuid = sample_uuid or new_id()
 
     @property
     def input_text(self) -> str:

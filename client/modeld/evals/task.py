@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeAlias, cast, overload
+from typing import Any, ParamSpec, TypeAlias, TypedDict, Unpack, cast, overload
 
 from ..errors import InvalidRequest
 from ..handle import Model
@@ -17,6 +17,7 @@ from .reducers import Epochs
 from .registry import Registered, arguments, registered, tag
 from .sample import Sample
 from .scorer import Metrics, Scorer, is_async
+from .signatures import NOT_GIVEN, signed
 from .solver import Solver, generate, unrolled
 from .state import TaskState
 
@@ -46,8 +47,11 @@ class Task:
         message_limit: Most messages of a sample's conversation.
         token_limit: Most tokens of a sample, over all calls.
         time_limit: Most seconds of a sample.
+        working_limit: Most seconds of a sample, without those in which its calls wait for a permit
+            or for another attempt; looked at when a model is called.
         cost_limit: Most dollars of a sample, over all calls.
         name: Name in logs.
+        display_name: Name that people are shown; that of logs when not given.
         version: Of the task, to tell its logs apart.
         metadata: Kept in logs.
         tags: Kept in logs.
@@ -70,8 +74,10 @@ class Task:
         message_limit: int | None = None,
         token_limit: int | None = None,
         time_limit: float | None = None,
+        working_limit: float | None = None,
         cost_limit: float | None = None,
         name: str | None = None,
+        display_name: str | None = None,
         version: int | str = 0,
         metadata: JsonObject | None = None,
         tags: Sequence[str] | None = None,
@@ -92,8 +98,10 @@ class Task:
         self.message_limit = message_limit
         self.token_limit = token_limit
         self.time_limit = time_limit
+        self.working_limit = working_limit
         self.cost_limit = cost_limit
         self._name = name
+        self.display_name = display_name
         self.version = version
         self.metadata = metadata
         self.tags = list(tags or [])
@@ -108,7 +116,35 @@ class Task:
         return f"Task({self.name!r}, {len(self.dataset)} samples)"
 
 
-def task_with(task: Task | Callable[[], Task], **fields: Any) -> Task:
+class TaskFields(TypedDict, total=False):
+    """What `Task` takes, each as it is described there."""
+
+    dataset: Dataset | Sequence[Sample] | None
+    setup: Solver | Sequence[Solver] | None
+    solver: Solver | Sequence[Solver] | None
+    cleanup: Cleanup | None
+    scorer: Scorer | Sequence[Scorer] | None
+    metrics: Metrics | None
+    model: str | Model | None
+    config: GenerateConfig | None
+    model_roles: RoleModels | None
+    sandbox: object
+    epochs: int | Epochs | None
+    fail_on_error: bool | float | None
+    message_limit: int | None
+    token_limit: int | None
+    time_limit: float | None
+    working_limit: float | None
+    cost_limit: float | None
+    name: str | None
+    display_name: str | None
+    version: int | str
+    metadata: JsonObject | None
+    tags: Sequence[str] | None
+
+
+@signed(TaskFields, lambda _name: NOT_GIVEN)
+def task_with(task: Task | Callable[[], Task], **fields: Unpack[TaskFields]) -> Task:
     """A copy of a task with other values for some of its fields; the task itself stays as it is.
 
     A `@task` function is called.
@@ -120,7 +156,7 @@ def task_with(task: Task | Callable[[], Task], **fields: Any) -> Task:
     # Checked and completed as by the constructor, then put over the copy.
     checked = Task(**fields)
     other = copy(original)
-    for name in fields:
+    for name in fields.keys() - {"sandbox"}:
         attribute = "_name" if name == "name" else name
         setattr(other, attribute, getattr(checked, attribute))
     return other

@@ -11,6 +11,7 @@ from time import monotonic
 
 from ..costs import known_prices
 from ..types import new_id
+from .limits import Limits
 from .log import EvalLog, EvalSample
 from .log_writer import LogWriter
 from .options import EvalOptions
@@ -19,7 +20,7 @@ from .progress import Board, TaskProgress
 from .resolve import Resolved, bound
 from .results import Scores, eval_results
 from .sample import Sample
-from .sample_run import Limits, SampleRun, eval_error, now
+from .sample_run import SampleRun, eval_error, now
 from .score import SampleScore
 from .selection import selected
 from .transcript import Usage
@@ -128,6 +129,7 @@ class TaskRun:
             options.message_limit or task.message_limit,
             options.token_limit or task.token_limit,
             options.time_limit or task.time_limit,
+            options.working_limit or task.working_limit,
             options.cost_limit or task.cost_limit,
         )
         runner = SampleRun(
@@ -137,6 +139,8 @@ class TaskRun:
             options.score,
             options.retry_on_error or 0,
             known_prices(options.model_cost_config),
+            raw=bool(options.log_model_api),
+            log_refusals=bool(options.log_refusals),
         )
         with bound(self._resolved.model, self._resolved.roles):
             waiting = self._reuse(writer)

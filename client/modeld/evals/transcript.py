@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from ..costs import Prices
-from ..errors import redact
+from ..errors import ModeldError, ModelRefusalError, redact
 from ..handle import Model
-from ..types import GenerateConfig, GenerateInput, ModelEvent, ModelOutput, ModelUsage
+from ..types import (
+    GenerateConfig,
+    GenerateInput,
+    JsonObject,
+    ModelCall,
+    ModelEvent,
+    ModelOutput,
+    ModelUsage,
+)
 from ..watching import Called
-from .limits import LimitExceeded
+from .limits import LimitExceeded, Limits
 from .progress import TaskProgress
+
+log = logging.getLogger("modeld.evals")
 
 # What a task says about calls of models other than its own: how to reach them, not what to say.
 _SHARED = ("max_connections", "adaptive_connections", "max_retries", "timeout", "cache")
@@ -55,23 +66,29 @@ class Transcript:
         config: GenerateConfig,
         epoch: int,
         progress: TaskProgress,
-        message_limit: int | None = None,
-        token_limit: int | None = None,
-        cost_limit: float | None = None,
+        limits: Limits | None = None,
         prices: Prices | None = None,
+        *,
+        raw: bool = False,
+        log_refusals: bool = False,
     ) -> None:
         self.epoch: int | None = epoch
+        self.raw = raw
         self.events: list[ModelEvent] = []
         self.usage = Usage()
-        self.message_limit = message_limit
-        self.token_limit = token_limit
-        self.cost_limit = cost_limit
+        self.limits = limits or Limits()
+        self._log_refusals = log_refusals
         self._prices = prices or Prices()
         self._active = active
         self._config = config
         self._shared = GenerateConfig(**{name: getattr(config, name) for name in _SHARED})
         self._progress = progress
         self._began = time.monotonic()
+        self._waited = 0.0
+
+    def working_time(self) -> float:
+        """Seconds since the sample began, without those in which its calls waited."""
+        return max(0.0, time.monotonic() - self._began - self._waited)
 
     def config_for(self, model: Called, asked: GenerateConfig) -> GenerateConfig:
         """The task's config for its own model; of the others only how to reach them."""
@@ -86,10 +103,11 @@ class Transcript:
     def begin(self, model: Called, asked: GenerateInput) -> CallNote:
         """A call begins, unless what the sample may spend is spent or its messages too many."""
         self.check_spent()
-        if self.cost_limit is not None:
+        if self.limits.dollars is not None:
             self._prices.require([str(model)])
-        if self.message_limit is not None and len(asked.input) >= self.message_limit:
-            raise LimitExceeded("message", self.message_limit)
+        most = self.limits.messages
+        if most is not None and len(asked.input) >= most:
+            raise LimitExceeded("message", most)
         event = ModelEvent(
             model=str(model),
             role=model.role,
@@ -97,17 +115,30 @@ class Transcript:
             tools=asked.tools,
             tool_choice=asked.tool_choice or ("auto" if asked.tools else "none"),
             config=model.config.merge(asked.config),
-            working_start=time.monotonic() - self._began,
+            working_start=self.working_time(),
         )
         self.events.append(event)
         return CallNote(self, event)
 
     def check_spent(self) -> None:
-        """Raises `LimitExceeded` when the sample's tokens or dollars are spent."""
-        if self.token_limit is not None and self.usage.tokens > self.token_limit:
-            raise LimitExceeded("token", self.token_limit)
-        if self.cost_limit is not None and self.usage.cost > self.cost_limit:
-            raise LimitExceeded("cost", self.cost_limit)
+        """Raises `LimitExceeded` when the sample's tokens, dollars or working time are spent."""
+        limits = self.limits
+        if limits.tokens is not None and self.usage.tokens > limits.tokens:
+            raise LimitExceeded("token", limits.tokens)
+        if limits.dollars is not None and self.usage.cost > limits.dollars:
+            raise LimitExceeded("cost", limits.dollars)
+        if limits.working is not None and self.working_time() > limits.working:
+            raise LimitExceeded("working", limits.working)
+
+    def waited(self, seconds: float) -> None:
+        """A call has waited so long for a permit or for another attempt."""
+        self._waited += seconds
+
+    def refused(self, event: ModelEvent, said: str) -> None:
+        """A model has refused."""
+        if self._log_refusals:
+            role = f", role {event.role}" if event.role else ""
+            log.warning("Model refusal (%s%s): %s", event.model, role, redact(said[:200]))
 
     def count(self, event: ModelEvent, output: ModelOutput) -> None:
         """Counts a call that has its answer; one from the cache has cost nothing."""
@@ -128,19 +159,34 @@ class CallNote:
     def finished(self, output: ModelOutput) -> None:
         """The answer, and how it came."""
         info = (output.metadata or {}).get("modeld") or {}
+        self._event.call = _model_call(info.pop("raw", None))
         self._event.output = output
         self._event.cache = {"hit": "read", "miss": "write"}.get(info.get("cache") or "")  # type: ignore[assignment]
         self._event.retries = max(0, info.get("attempts", 1) - 1) or None
-        self._complete()
+        at_work = info.get("provider_time") if info.get("attempts") else None
+        self._complete(at_work)
+        if output.choices and output.stop_reason == "content_filter":
+            self._transcript.refused(self._event, output.completion)
         self._transcript.count(self._event, output)
         self._transcript.check_spent()
 
     def failed(self, error: BaseException) -> None:
         """Why there is none."""
+        self._event.call = _model_call(error.call if isinstance(error, ModeldError) else None)
         self._event.error = redact(str(error) or type(error).__name__)
         self._event.retries = max(0, (getattr(error, "attempts", None) or 1) - 1) or None
-        self._complete()
+        self._complete(None)
+        if isinstance(error, ModelRefusalError):
+            self._transcript.refused(self._event, error.message)
 
-    def _complete(self) -> None:
+    def _complete(self, at_work: float | None) -> None:
+        """Notes the end, and of the time since the beginning what the provider was not at work."""
+        seconds = time.monotonic() - self._began
+        waited = 0.0 if at_work is None else max(0.0, seconds - at_work)
+        self._transcript.waited(waited)
         self._event.completed = datetime.now(UTC)
-        self._event.working_time = time.monotonic() - self._began
+        self._event.working_time = seconds - waited
+
+
+def _model_call(raw: JsonObject | None) -> ModelCall | None:
+    return None if raw is None else ModelCall.from_dict(raw)

@@ -2,7 +2,16 @@
 
 from .docstring import Docstring, read_docstring
 from .execute import execute_tools, run_loop, tool_infos
-from .tool_def import Tool, ToolDef, ToolError, ToolParsingError, is_tool, tool
+from .tool_def import (
+    Tool,
+    ToolDef,
+    ToolError,
+    ToolParsingError,
+    ToolResult,
+    is_tool,
+    tool,
+    tool_with,
+)
 
 __all__ = [
     "Docstring",
@@ -10,10 +19,12 @@ __all__ = [
     "ToolDef",
     "ToolError",
     "ToolParsingError",
+    "ToolResult",
     "execute_tools",
     "is_tool",
     "read_docstring",
     "run_loop",
     "tool",
     "tool_infos",
+    "tool_with",
 ]

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, cast, get_type_hints, overload
+from typing import Any, ParamSpec, Protocol, TypeAlias, cast, get_type_hints, overload
 
-from ..types import ToolInfo, ToolParam, ToolParams, json_schema
+from ..types import Content, ToolInfo, ToolParam, ToolParams, json_schema
 from .docstring import read_docstring
 
 P = ParamSpec("P")
@@ -21,6 +21,10 @@ class Tool(Protocol):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         """Runs the tool. What it returns is text, a number, content, or a list of content."""
+
+
+ToolResult: TypeAlias = "str | int | float | bool | Content | list[Content]"
+"""What a tool returns."""
 
 
 class ToolError(Exception):
@@ -121,6 +125,18 @@ def tool(
         return make
 
     return mark if func is None else mark(func)
+
+
+def tool_with(
+    tool: Tool,
+    name: str | None = None,
+    description: str | None = None,
+    parameters: Mapping[str, str] | ToolParams | None = None,
+) -> Tool:
+    """The tool under another name, description or descriptions of its parameters. The tool that was
+    given stays as it is.
+    """
+    return ToolDef(tool, name, description, parameters).as_tool()
 
 
 def is_tool(function: object) -> bool:

@@ -42,6 +42,7 @@ class Ask:
     role: str | None = None
     priority: Priority | None = None
     epoch: int | None = None
+    raw: bool = False
 
     def __post_init__(self) -> None:
         if self.priority is not None:
@@ -61,6 +62,8 @@ class Ask:
             raise InvalidRequest(f"request_id and role must be text: {error}") from None
         if self.epoch is not None:
             proto.epoch = self.epoch
+        if self.raw:
+            proto.raw = True
         if self.priority is not None:
             proto.priority = priority_to_proto(self.priority)
         return proto.SerializeToString()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ReasoningSummary as ReasoningSummary, ResponseSchema as ResponseSchema,
         Verbosity as Verbosity, cache_policy as cache_policy,
     )
+    from .config_args import GenerateConfigArgs as GenerateConfigArgs
     from .content import (
         AudioFormat as AudioFormat, CONTENT_TYPES as CONTENT_TYPES, Citation as Citation,
         CitationBase as CitationBase, Content as Content, ContentAudio as ContentAudio,
@@ -73,8 +74,8 @@ if TYPE_CHECKING:
     )
     from .stream import (
         STREAM_EVENT_TYPES as STREAM_EVENT_TYPES, StreamEvent as StreamEvent,
-        StreamFinishedEvent as StreamFinishedEvent, StreamQueuedEvent as StreamQueuedEvent,
-        StreamReasoningEvent as StreamReasoningEvent, StreamRetryEvent as StreamRetryEvent,
+        StreamFinishedEvent as StreamFinishedEvent, StreamHandler as StreamHandler,
+        StreamQueuedEvent as StreamQueuedEvent, StreamReasoningEvent as StreamReasoningEvent, StreamRetryEvent as StreamRetryEvent,
         StreamTextEvent as StreamTextEvent, StreamToolCallEvent as StreamToolCallEvent,
         stream_event_from_dict as stream_event_from_dict,
     )
@@ -95,6 +96,7 @@ _NAMES = {
         "ReasoningHistory ReasoningMode ReasoningSummary ResponseSchema Verbosity "
         "cache_policy"
     ),
+    "config_args": "GenerateConfigArgs",
     "content": (
         "AudioFormat CONTENT_TYPES Citation CitationBase Content ContentAudio ContentBase "
         "ContentCitation ContentData ContentDocument ContentImage ContentReasoning "
@@ -120,7 +122,7 @@ _NAMES = {
     "schema": ("JSONSchema JSONType JSON_SCHEMA_EXTENDED_FIELDS ToolParam ToolParams json_schema"),
     "session": "NamedSession SessionSettings SessionUsage",
     "stream": (
-        "STREAM_EVENT_TYPES StreamEvent StreamFinishedEvent StreamQueuedEvent "
+        "STREAM_EVENT_TYPES StreamEvent StreamFinishedEvent StreamHandler StreamQueuedEvent "
         "StreamReasoningEvent StreamRetryEvent StreamTextEvent StreamToolCallEvent "
         "stream_event_from_dict"
     ),

@@ -47,9 +47,11 @@ class CallInfo(Value):
     """Whether a daemon died with an attempt of this call at the provider, so that the provider may
     have done the work more than once. Only a call with a request id can know.
     """
+    raw: JsonObject | None = None
+    """What went to the provider and came back, as a `ModelCall` has it, if the call has asked for it."""
 
     def to_dict(self) -> JsonObject:
-        """All members, `cache` also when it is None."""
+        """All members but a `raw` that is not there, `cache` also when it is None."""
         return {
             "call_id": self.call_id,
             "cache": self.cache,
@@ -58,4 +60,5 @@ class CallInfo(Value):
             "queue_time": self.queue_time,
             "provider_time": self.provider_time,
             "interrupted": self.interrupted,
+            **({} if self.raw is None else {"raw": self.raw}),
         }

@@ -6,6 +6,7 @@ delta before it. The last event is the finished one.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
@@ -93,6 +94,9 @@ StreamEvent: TypeAlias = (
     | StreamFinishedEvent
 )
 """One event of a streamed call; told apart by `type`."""
+
+StreamHandler: TypeAlias = Callable[[StreamEvent], Awaitable[None] | None]
+"""Called with each event of a call; may be async."""
 
 STREAM_EVENT_TYPES = (
     StreamTextEvent,

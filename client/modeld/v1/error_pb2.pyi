@@ -1,6 +1,8 @@
+from modeld.v1 import model_call_pb2 as _model_call_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -51,7 +53,7 @@ FAILURE_REASON_UNRESOLVED_MEDIA: FailureReason
 FAILURE_REASON_SESSION_NOT_FOUND: FailureReason
 
 class Failure(_message.Message):
-    __slots__ = ("reason", "message", "provider", "model", "provider_status", "provider_request_id", "retry_after", "attempts", "phase")
+    __slots__ = ("reason", "message", "provider", "model", "provider_status", "provider_request_id", "retry_after", "attempts", "phase", "raw")
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +63,7 @@ class Failure(_message.Message):
     RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
+    RAW_FIELD_NUMBER: _ClassVar[int]
     reason: FailureReason
     message: str
     provider: str
@@ -70,4 +73,5 @@ class Failure(_message.Message):
     retry_after: float
     attempts: int
     phase: str
-    def __init__(self, reason: _Optional[_Union[FailureReason, str]] = ..., message: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., provider_status: _Optional[int] = ..., provider_request_id: _Optional[str] = ..., retry_after: _Optional[float] = ..., attempts: _Optional[int] = ..., phase: _Optional[str] = ...) -> None: ...
+    raw: _model_call_pb2.ModelCall
+    def __init__(self, reason: _Optional[_Union[FailureReason, str]] = ..., message: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., provider_status: _Optional[int] = ..., provider_request_id: _Optional[str] = ..., retry_after: _Optional[float] = ..., attempts: _Optional[int] = ..., phase: _Optional[str] = ..., raw: _Optional[_Union[_model_call_pb2.ModelCall, _Mapping]] = ...) -> None: ...

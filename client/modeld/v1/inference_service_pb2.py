@@ -25,58 +25,59 @@ _sym_db = _symbol_database.Default()
 from modeld.v1 import config_pb2 as modeld_dot_v1_dot_config__pb2
 from modeld.v1 import error_pb2 as modeld_dot_v1_dot_error__pb2
 from modeld.v1 import message_pb2 as modeld_dot_v1_dot_message__pb2
+from modeld.v1 import model_call_pb2 as modeld_dot_v1_dot_model__call__pb2
 from modeld.v1 import model_service_pb2 as modeld_dot_v1_dot_model__service__pb2
 from modeld.v1 import output_pb2 as modeld_dot_v1_dot_output__pb2
 from modeld.v1 import tool_pb2 as modeld_dot_v1_dot_tool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!modeld/v1/inference_service.proto\x12\tmodeld.v1\x1a\x16modeld/v1/config.proto\x1a\x15modeld/v1/error.proto\x1a\x17modeld/v1/message.proto\x1a\x1dmodeld/v1/model_service.proto\x1a\x16modeld/v1/output.proto\x1a\x14modeld/v1/tool.proto\"\xbd\x03\n\x04\x43\x61ll\x12%\n\x05model\x18\x01 \x01(\x0b\x32\x14.modeld.v1.ModelSpecH\x00\x12\x10\n\x06handle\x18\x02 \x01(\tH\x00\x12\r\n\x05input\x18\x03 \x01(\t\x12(\n\x08messages\x18\x04 \x03(\x0b\x32\x16.modeld.v1.ChatMessage\x12\"\n\x05tools\x18\x05 \x03(\x0b\x32\x13.modeld.v1.ToolInfo\x12/\n\x0btool_choice\x18\x06 \x01(\x0b\x32\x15.modeld.v1.ToolChoiceH\x01\x88\x01\x01\x12.\n\x06\x63onfig\x18\x07 \x01(\x0b\x32\x19.modeld.v1.GenerateConfigH\x02\x88\x01\x01\x12\x17\n\nrequest_id\x18\x08 \x01(\tH\x03\x88\x01\x01\x12\x11\n\x04role\x18\t \x01(\tH\x04\x88\x01\x01\x12\x12\n\x05\x65poch\x18\n \x01(\x05H\x05\x88\x01\x01\x12*\n\x08priority\x18\x0b \x01(\x0e\x32\x13.modeld.v1.PriorityH\x06\x88\x01\x01\x42\x08\n\x06targetB\x0e\n\x0c_tool_choiceB\t\n\x07_configB\r\n\x0b_request_idB\x07\n\x05_roleB\x08\n\x06_epochB\x0b\n\t_priority\"0\n\x0fGenerateRequest\x12\x1d\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x0f.modeld.v1.Call\"]\n\x10GenerateResponse\x12&\n\x06output\x18\x01 \x01(\x0b\x32\x16.modeld.v1.ModelOutput\x12!\n\x04info\x18\x02 \x01(\x0b\x32\x13.modeld.v1.CallInfo\"\xa4\x01\n\x08\x43\x61llInfo\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\"\n\x05\x63\x61\x63he\x18\x02 \x01(\x0e\x32\x13.modeld.v1.CacheUse\x12\x11\n\tcoalesced\x18\x03 \x01(\x08\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x12\n\nqueue_time\x18\x05 \x01(\x01\x12\x15\n\rprovider_time\x18\x06 \x01(\x01\x12\x13\n\x0binterrupted\x18\x07 \x01(\x08\"6\n\x15GenerateStreamRequest\x12\x1d\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x0f.modeld.v1.Call\"?\n\x16GenerateStreamResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.modeld.v1.StreamEvent\"\xa7\x02\n\x0bStreamEvent\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12$\n\x04text\x18\x02 \x01(\x0b\x32\x14.modeld.v1.TextDeltaH\x00\x12.\n\treasoning\x18\x03 \x01(\x0b\x32\x19.modeld.v1.ReasoningDeltaH\x00\x12-\n\ttool_call\x18\x04 \x01(\x0b\x32\x18.modeld.v1.ToolCallDeltaH\x00\x12#\n\x06queued\x18\x05 \x01(\x0b\x32\x11.modeld.v1.QueuedH\x00\x12\'\n\x08retrying\x18\x06 \x01(\x0b\x32\x13.modeld.v1.RetryingH\x00\x12/\n\x08\x66inished\x18\x07 \x01(\x0b\x32\x1b.modeld.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"#\n\x0eReasoningDelta\x12\x11\n\treasoning\x18\x01 \x01(\t\"@\n\rToolCallDelta\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x11\n\targuments\x18\x03 \x01(\t\"`\n\x06Queued\x12\x15\n\x08position\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x15\n\x08progress\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x0b\n\t_positionB\x0b\n\t_progress\"N\n\x08Retrying\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x05\x12#\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x12.modeld.v1.Failure\x12\x0c\n\x04wait\x18\x03 \x01(\x01\"\x7f\n\x13\x41ttachStreamRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12%\n\x05model\x18\x03 \x01(\x0b\x32\x14.modeld.v1.ModelSpecH\x00\x12\x10\n\x06handle\x18\x04 \x01(\tH\x00\x42\x08\n\x06target\"=\n\x14\x41ttachStreamResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.modeld.v1.StreamEvent\"f\n\rCancelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x05model\x18\x02 \x01(\x0b\x32\x14.modeld.v1.ModelSpecH\x00\x12\x10\n\x06handle\x18\x03 \x01(\tH\x00\x42\x08\n\x06target\"%\n\x0e\x43\x61ncelResponse\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"3\n\x12\x43ountTokensRequest\x12\x1d\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x0f.modeld.v1.Call\"8\n\x13\x43ountTokensResponse\x12\x0e\n\x06tokens\x18\x01 \x01(\x03\x12\x11\n\testimated\x18\x02 \x01(\x08*g\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x12\n\x0ePRIORITY_BATCH\x10\x03*L\n\x08\x43\x61\x63heUse\x12\x19\n\x15\x43\x41\x43HE_USE_UNSPECIFIED\x10\x00\x12\x11\n\rCACHE_USE_HIT\x10\x01\x12\x12\n\x0e\x43\x41\x43HE_USE_MISS\x10\x02\x32\x90\x03\n\x10InferenceService\x12\x43\n\x08Generate\x12\x1a.modeld.v1.GenerateRequest\x1a\x1b.modeld.v1.GenerateResponse\x12W\n\x0eGenerateStream\x12 .modeld.v1.GenerateStreamRequest\x1a!.modeld.v1.GenerateStreamResponse0\x01\x12Q\n\x0c\x41ttachStream\x12\x1e.modeld.v1.AttachStreamRequest\x1a\x1f.modeld.v1.AttachStreamResponse0\x01\x12=\n\x06\x43\x61ncel\x12\x18.modeld.v1.CancelRequest\x1a\x19.modeld.v1.CancelResponse\x12L\n\x0b\x43ountTokens\x12\x1d.modeld.v1.CountTokensRequest\x1a\x1e.modeld.v1.CountTokensResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!modeld/v1/inference_service.proto\x12\tmodeld.v1\x1a\x16modeld/v1/config.proto\x1a\x15modeld/v1/error.proto\x1a\x17modeld/v1/message.proto\x1a\x1amodeld/v1/model_call.proto\x1a\x1dmodeld/v1/model_service.proto\x1a\x16modeld/v1/output.proto\x1a\x14modeld/v1/tool.proto\"\xca\x03\n\x04\x43\x61ll\x12%\n\x05model\x18\x01 \x01(\x0b\x32\x14.modeld.v1.ModelSpecH\x00\x12\x10\n\x06handle\x18\x02 \x01(\tH\x00\x12\r\n\x05input\x18\x03 \x01(\t\x12(\n\x08messages\x18\x04 \x03(\x0b\x32\x16.modeld.v1.ChatMessage\x12\"\n\x05tools\x18\x05 \x03(\x0b\x32\x13.modeld.v1.ToolInfo\x12/\n\x0btool_choice\x18\x06 \x01(\x0b\x32\x15.modeld.v1.ToolChoiceH\x01\x88\x01\x01\x12.\n\x06\x63onfig\x18\x07 \x01(\x0b\x32\x19.modeld.v1.GenerateConfigH\x02\x88\x01\x01\x12\x17\n\nrequest_id\x18\x08 \x01(\tH\x03\x88\x01\x01\x12\x11\n\x04role\x18\t \x01(\tH\x04\x88\x01\x01\x12\x12\n\x05\x65poch\x18\n \x01(\x05H\x05\x88\x01\x01\x12*\n\x08priority\x18\x0b \x01(\x0e\x32\x13.modeld.v1.PriorityH\x06\x88\x01\x01\x12\x0b\n\x03raw\x18\x0c \x01(\x08\x42\x08\n\x06targetB\x0e\n\x0c_tool_choiceB\t\n\x07_configB\r\n\x0b_request_idB\x07\n\x05_roleB\x08\n\x06_epochB\x0b\n\t_priority\"0\n\x0fGenerateRequest\x12\x1d\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x0f.modeld.v1.Call\"]\n\x10GenerateResponse\x12&\n\x06output\x18\x01 \x01(\x0b\x32\x16.modeld.v1.ModelOutput\x12!\n\x04info\x18\x02 \x01(\x0b\x32\x13.modeld.v1.CallInfo\"\xd4\x01\n\x08\x43\x61llInfo\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\"\n\x05\x63\x61\x63he\x18\x02 \x01(\x0e\x32\x13.modeld.v1.CacheUse\x12\x11\n\tcoalesced\x18\x03 \x01(\x08\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x12\n\nqueue_time\x18\x05 \x01(\x01\x12\x15\n\rprovider_time\x18\x06 \x01(\x01\x12\x13\n\x0binterrupted\x18\x07 \x01(\x08\x12&\n\x03raw\x18\x08 \x01(\x0b\x32\x14.modeld.v1.ModelCallH\x00\x88\x01\x01\x42\x06\n\x04_raw\"6\n\x15GenerateStreamRequest\x12\x1d\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x0f.modeld.v1.Call\"?\n\x16GenerateStreamResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.modeld.v1.StreamEvent\"\xa7\x02\n\x0bStreamEvent\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12$\n\x04text\x18\x02 \x01(\x0b\x32\x14.modeld.v1.TextDeltaH\x00\x12.\n\treasoning\x18\x03 \x01(\x0b\x32\x19.modeld.v1.ReasoningDeltaH\x00\x12-\n\ttool_call\x18\x04 \x01(\x0b\x32\x18.modeld.v1.ToolCallDeltaH\x00\x12#\n\x06queued\x18\x05 \x01(\x0b\x32\x11.modeld.v1.QueuedH\x00\x12\'\n\x08retrying\x18\x06 \x01(\x0b\x32\x13.modeld.v1.RetryingH\x00\x12/\n\x08\x66inished\x18\x07 \x01(\x0b\x32\x1b.modeld.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"#\n\x0eReasoningDelta\x12\x11\n\treasoning\x18\x01 \x01(\t\"@\n\rToolCallDelta\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x11\n\targuments\x18\x03 \x01(\t\"`\n\x06Queued\x12\x15\n\x08position\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x15\n\x08progress\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x0b\n\t_positionB\x0b\n\t_progress\"N\n\x08Retrying\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x05\x12#\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x12.modeld.v1.Failure\x12\x0c\n\x04wait\x18\x03 \x01(\x01\"\x7f\n\x13\x41ttachStreamRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12%\n\x05model\x18\x03 \x01(\x0b\x32\x14.modeld.v1.ModelSpecH\x00\x12\x10\n\x06handle\x18\x04 \x01(\tH\x00\x42\x08\n\x06target\"=\n\x14\x41ttachStreamResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.modeld.v1.StreamEvent\"f\n\rCancelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x05model\x18\x02 \x01(\x0b\x32\x14.modeld.v1.ModelSpecH\x00\x12\x10\n\x06handle\x18\x03 \x01(\tH\x00\x42\x08\n\x06target\"%\n\x0e\x43\x61ncelResponse\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"3\n\x12\x43ountTokensRequest\x12\x1d\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x0f.modeld.v1.Call\"8\n\x13\x43ountTokensResponse\x12\x0e\n\x06tokens\x18\x01 \x01(\x03\x12\x11\n\testimated\x18\x02 \x01(\x08*g\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x12\n\x0ePRIORITY_BATCH\x10\x03*L\n\x08\x43\x61\x63heUse\x12\x19\n\x15\x43\x41\x43HE_USE_UNSPECIFIED\x10\x00\x12\x11\n\rCACHE_USE_HIT\x10\x01\x12\x12\n\x0e\x43\x41\x43HE_USE_MISS\x10\x02\x32\x90\x03\n\x10InferenceService\x12\x43\n\x08Generate\x12\x1a.modeld.v1.GenerateRequest\x1a\x1b.modeld.v1.GenerateResponse\x12W\n\x0eGenerateStream\x12 .modeld.v1.GenerateStreamRequest\x1a!.modeld.v1.GenerateStreamResponse0\x01\x12Q\n\x0c\x41ttachStream\x12\x1e.modeld.v1.AttachStreamRequest\x1a\x1f.modeld.v1.AttachStreamResponse0\x01\x12=\n\x06\x43\x61ncel\x12\x18.modeld.v1.CancelRequest\x1a\x19.modeld.v1.CancelResponse\x12L\n\x0b\x43ountTokens\x12\x1d.modeld.v1.CountTokensRequest\x1a\x1e.modeld.v1.CountTokensResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modeld.v1.inference_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRIORITY']._serialized_start=2130
-  _globals['_PRIORITY']._serialized_end=2233
-  _globals['_CACHEUSE']._serialized_start=2235
-  _globals['_CACHEUSE']._serialized_end=2311
-  _globals['_CALL']._serialized_start=198
-  _globals['_CALL']._serialized_end=643
-  _globals['_GENERATEREQUEST']._serialized_start=645
-  _globals['_GENERATEREQUEST']._serialized_end=693
-  _globals['_GENERATERESPONSE']._serialized_start=695
-  _globals['_GENERATERESPONSE']._serialized_end=788
-  _globals['_CALLINFO']._serialized_start=791
-  _globals['_CALLINFO']._serialized_end=955
-  _globals['_GENERATESTREAMREQUEST']._serialized_start=957
-  _globals['_GENERATESTREAMREQUEST']._serialized_end=1011
-  _globals['_GENERATESTREAMRESPONSE']._serialized_start=1013
-  _globals['_GENERATESTREAMRESPONSE']._serialized_end=1076
-  _globals['_STREAMEVENT']._serialized_start=1079
-  _globals['_STREAMEVENT']._serialized_end=1374
-  _globals['_TEXTDELTA']._serialized_start=1376
-  _globals['_TEXTDELTA']._serialized_end=1401
-  _globals['_REASONINGDELTA']._serialized_start=1403
-  _globals['_REASONINGDELTA']._serialized_end=1438
-  _globals['_TOOLCALLDELTA']._serialized_start=1440
-  _globals['_TOOLCALLDELTA']._serialized_end=1504
-  _globals['_QUEUED']._serialized_start=1506
-  _globals['_QUEUED']._serialized_end=1602
-  _globals['_RETRYING']._serialized_start=1604
-  _globals['_RETRYING']._serialized_end=1682
-  _globals['_ATTACHSTREAMREQUEST']._serialized_start=1684
-  _globals['_ATTACHSTREAMREQUEST']._serialized_end=1811
-  _globals['_ATTACHSTREAMRESPONSE']._serialized_start=1813
-  _globals['_ATTACHSTREAMRESPONSE']._serialized_end=1874
-  _globals['_CANCELREQUEST']._serialized_start=1876
-  _globals['_CANCELREQUEST']._serialized_end=1978
-  _globals['_CANCELRESPONSE']._serialized_start=1980
-  _globals['_CANCELRESPONSE']._serialized_end=2017
-  _globals['_COUNTTOKENSREQUEST']._serialized_start=2019
-  _globals['_COUNTTOKENSREQUEST']._serialized_end=2070
-  _globals['_COUNTTOKENSRESPONSE']._serialized_start=2072
-  _globals['_COUNTTOKENSRESPONSE']._serialized_end=2128
-  _globals['_INFERENCESERVICE']._serialized_start=2314
-  _globals['_INFERENCESERVICE']._serialized_end=2714
+  _globals['_PRIORITY']._serialized_start=2219
+  _globals['_PRIORITY']._serialized_end=2322
+  _globals['_CACHEUSE']._serialized_start=2324
+  _globals['_CACHEUSE']._serialized_end=2400
+  _globals['_CALL']._serialized_start=226
+  _globals['_CALL']._serialized_end=684
+  _globals['_GENERATEREQUEST']._serialized_start=686
+  _globals['_GENERATEREQUEST']._serialized_end=734
+  _globals['_GENERATERESPONSE']._serialized_start=736
+  _globals['_GENERATERESPONSE']._serialized_end=829
+  _globals['_CALLINFO']._serialized_start=832
+  _globals['_CALLINFO']._serialized_end=1044
+  _globals['_GENERATESTREAMREQUEST']._serialized_start=1046
+  _globals['_GENERATESTREAMREQUEST']._serialized_end=1100
+  _globals['_GENERATESTREAMRESPONSE']._serialized_start=1102
+  _globals['_GENERATESTREAMRESPONSE']._serialized_end=1165
+  _globals['_STREAMEVENT']._serialized_start=1168
+  _globals['_STREAMEVENT']._serialized_end=1463
+  _globals['_TEXTDELTA']._serialized_start=1465
+  _globals['_TEXTDELTA']._serialized_end=1490
+  _globals['_REASONINGDELTA']._serialized_start=1492
+  _globals['_REASONINGDELTA']._serialized_end=1527
+  _globals['_TOOLCALLDELTA']._serialized_start=1529
+  _globals['_TOOLCALLDELTA']._serialized_end=1593
+  _globals['_QUEUED']._serialized_start=1595
+  _globals['_QUEUED']._serialized_end=1691
+  _globals['_RETRYING']._serialized_start=1693
+  _globals['_RETRYING']._serialized_end=1771
+  _globals['_ATTACHSTREAMREQUEST']._serialized_start=1773
+  _globals['_ATTACHSTREAMREQUEST']._serialized_end=1900
+  _globals['_ATTACHSTREAMRESPONSE']._serialized_start=1902
+  _globals['_ATTACHSTREAMRESPONSE']._serialized_end=1963
+  _globals['_CANCELREQUEST']._serialized_start=1965
+  _globals['_CANCELREQUEST']._serialized_end=2067
+  _globals['_CANCELRESPONSE']._serialized_start=2069
+  _globals['_CANCELRESPONSE']._serialized_end=2106
+  _globals['_COUNTTOKENSREQUEST']._serialized_start=2108
+  _globals['_COUNTTOKENSREQUEST']._serialized_end=2159
+  _globals['_COUNTTOKENSRESPONSE']._serialized_start=2161
+  _globals['_COUNTTOKENSRESPONSE']._serialized_end=2217
+  _globals['_INFERENCESERVICE']._serialized_start=2403
+  _globals['_INFERENCESERVICE']._serialized_end=2803
 # @@protoc_insertion_point(module_scope)

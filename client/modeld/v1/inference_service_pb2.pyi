@@ -1,6 +1,7 @@
 from modeld.v1 import config_pb2 as _config_pb2
 from modeld.v1 import error_pb2 as _error_pb2
 from modeld.v1 import message_pb2 as _message_pb2
+from modeld.v1 import model_call_pb2 as _model_call_pb2
 from modeld.v1 import model_service_pb2 as _model_service_pb2
 from modeld.v1 import output_pb2 as _output_pb2
 from modeld.v1 import tool_pb2 as _tool_pb2
@@ -34,7 +35,7 @@ CACHE_USE_HIT: CacheUse
 CACHE_USE_MISS: CacheUse
 
 class Call(_message.Message):
-    __slots__ = ("model", "handle", "input", "messages", "tools", "tool_choice", "config", "request_id", "role", "epoch", "priority")
+    __slots__ = ("model", "handle", "input", "messages", "tools", "tool_choice", "config", "request_id", "role", "epoch", "priority", "raw")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +47,7 @@ class Call(_message.Message):
     ROLE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    RAW_FIELD_NUMBER: _ClassVar[int]
     model: _model_service_pb2.ModelSpec
     handle: str
     input: str
@@ -57,7 +59,8 @@ class Call(_message.Message):
     role: str
     epoch: int
     priority: Priority
-    def __init__(self, model: _Optional[_Union[_model_service_pb2.ModelSpec, _Mapping]] = ..., handle: _Optional[str] = ..., input: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[_message_pb2.ChatMessage, _Mapping]]] = ..., tools: _Optional[_Iterable[_Union[_tool_pb2.ToolInfo, _Mapping]]] = ..., tool_choice: _Optional[_Union[_tool_pb2.ToolChoice, _Mapping]] = ..., config: _Optional[_Union[_config_pb2.GenerateConfig, _Mapping]] = ..., request_id: _Optional[str] = ..., role: _Optional[str] = ..., epoch: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    raw: bool
+    def __init__(self, model: _Optional[_Union[_model_service_pb2.ModelSpec, _Mapping]] = ..., handle: _Optional[str] = ..., input: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[_message_pb2.ChatMessage, _Mapping]]] = ..., tools: _Optional[_Iterable[_Union[_tool_pb2.ToolInfo, _Mapping]]] = ..., tool_choice: _Optional[_Union[_tool_pb2.ToolChoice, _Mapping]] = ..., config: _Optional[_Union[_config_pb2.GenerateConfig, _Mapping]] = ..., request_id: _Optional[str] = ..., role: _Optional[str] = ..., epoch: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., raw: bool = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("call",)
@@ -74,7 +77,7 @@ class GenerateResponse(_message.Message):
     def __init__(self, output: _Optional[_Union[_output_pb2.ModelOutput, _Mapping]] = ..., info: _Optional[_Union[CallInfo, _Mapping]] = ...) -> None: ...
 
 class CallInfo(_message.Message):
-    __slots__ = ("call_id", "cache", "coalesced", "attempts", "queue_time", "provider_time", "interrupted")
+    __slots__ = ("call_id", "cache", "coalesced", "attempts", "queue_time", "provider_time", "interrupted", "raw")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     CACHE_FIELD_NUMBER: _ClassVar[int]
     COALESCED_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +85,7 @@ class CallInfo(_message.Message):
     QUEUE_TIME_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_TIME_FIELD_NUMBER: _ClassVar[int]
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    RAW_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     cache: CacheUse
     coalesced: bool
@@ -89,7 +93,8 @@ class CallInfo(_message.Message):
     queue_time: float
     provider_time: float
     interrupted: bool
-    def __init__(self, call_id: _Optional[str] = ..., cache: _Optional[_Union[CacheUse, str]] = ..., coalesced: bool = ..., attempts: _Optional[int] = ..., queue_time: _Optional[float] = ..., provider_time: _Optional[float] = ..., interrupted: bool = ...) -> None: ...
+    raw: _model_call_pb2.ModelCall
+    def __init__(self, call_id: _Optional[str] = ..., cache: _Optional[_Union[CacheUse, str]] = ..., coalesced: bool = ..., attempts: _Optional[int] = ..., queue_time: _Optional[float] = ..., provider_time: _Optional[float] = ..., interrupted: bool = ..., raw: _Optional[_Union[_model_call_pb2.ModelCall, _Mapping]] = ...) -> None: ...
 
 class GenerateStreamRequest(_message.Message):
     __slots__ = ("call",)

@@ -25,12 +25,13 @@ from ..types import (
 from . import enums
 from .config import config_from_proto, fill_config
 from .message import fill_messages, message_from_proto
+from .model_call import fill_model_call, model_call_from_proto
 from .naming import MISFITS, build, named, unknown
 from .output import fill_output, output_from_proto
 from .tool import fill_tool_choice, fill_tool_info, tool_choice_from_proto, tool_info_from_proto
 
 _INFO_KEY = "modeld"
-_INFO_FIELDS = frozenset(CallInfo.__dataclass_fields__)
+_INFO_FIELDS = frozenset(CallInfo.__dataclass_fields__) - {"raw"}
 
 
 def generate_input_to_proto(value: GenerateInput) -> pb.Call:
@@ -96,7 +97,7 @@ def fill_generate_response(out: pb.GenerateResponse, output: ModelOutput) -> Non
     """Write an answer and how the call went into an empty message."""
     metadata = output.metadata
     info = metadata.get(_INFO_KEY) if isinstance(metadata, dict) else None
-    if not isinstance(info, dict) or info.keys() != _INFO_FIELDS:
+    if not isinstance(info, dict) or info.keys() - {"raw"} != _INFO_FIELDS:
         fill_output(out.output, output)
         return
     fill_output(out.output, _without_info(output))
@@ -142,6 +143,8 @@ def _fill_info(out: pb.CallInfo, info: JsonObject) -> None:
     out.queue_time = info["queue_time"]
     out.provider_time = info["provider_time"]
     out.interrupted = info["interrupted"]
+    if "raw" in info:
+        fill_model_call(out.raw, info["raw"])
 
 
 def call_info_from_proto(proto: pb.CallInfo) -> CallInfo:
@@ -154,4 +157,5 @@ def call_info_from_proto(proto: pb.CallInfo) -> CallInfo:
         queue_time=proto.queue_time,
         provider_time=proto.provider_time,
         interrupted=proto.interrupted,
+        raw=model_call_from_proto(proto.raw) if proto.HasField("raw") else None,
     )

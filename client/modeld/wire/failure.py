@@ -6,6 +6,7 @@ from modeld.v1 import error_pb2 as pb
 
 from ..errors import ERROR_BY_REASON, InternalError, ModeldError
 from . import enums
+from .model_call import fill_model_call, model_call_from_proto
 from .naming import build
 
 
@@ -33,13 +34,15 @@ def fill_failure(out: pb.Failure, error: ModeldError) -> None:
         out.attempts = error.attempts
     if error.phase is not None:
         out.phase = error.phase
+    if error.call is not None:
+        fill_model_call(out.raw, error.call)
 
 
 def failure_from_proto(proto: pb.Failure) -> ModeldError:
     """The exception to raise; a reason of a newer version becomes `InternalError`."""
     reason = enums.FAILURE_REASON_WORD.get(proto.reason, "internal")
     has = proto.HasField
-    return ERROR_BY_REASON.get(reason, InternalError)(
+    error = ERROR_BY_REASON.get(reason, InternalError)(
         proto.message,
         provider=proto.provider if has("provider") else None,
         model=proto.model if has("model") else None,
@@ -50,3 +53,5 @@ def failure_from_proto(proto: pb.Failure) -> ModeldError:
         phase=proto.phase if has("phase") else None,
         reason=reason,
     )
+    error.call = model_call_from_proto(proto.raw) if has("raw") else None
+    return error

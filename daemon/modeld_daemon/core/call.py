@@ -16,6 +16,7 @@ from modeld.types import (
 )
 
 from .rates import RateLimits
+from .raw import Raw
 
 __all__ = ["UNSAID", "Account", "Call", "Result", "Route"]
 
@@ -69,6 +70,8 @@ class Call:
     """Bytes of the request as it came."""
     session: str = field(default="", repr=False)  # whoever knows the id may use the session
     """Id of the caller's session; empty for a caller without one."""
+    raw: Raw | None = field(default=None, repr=False)
+    """Where the provider notes what it sends and gets, if the caller wants to know."""
     told: Callable[[RateLimits | None], None] = _nobody
     """For the provider: to be called as soon as the head of an answer is there, with what it says of
     rate limits.

@@ -90,7 +90,7 @@ class Journal:
         return result
 
     async def _end(self, entry: Entry, flight: Flight, result: Result) -> None:
-        info = result.info.to_dict()
+        info = replace(result.info, raw=None).to_dict()
         events = [flight.seq, [_written(event) for event in flight.events or ()]]
         with anyio.CancelScope(shield=True):  # it is paid for; the store is quick or gives up
             flight.recorded = await self.store.end(

@@ -11,8 +11,8 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from modeld.errors import GenerateTimeout, ModelNotFound
-from modeld.types import CallInfo
+from modeld.errors import GenerateTimeout, ModeldError, ModelNotFound
+from modeld.types import CallInfo, JsonObject
 
 from ..logs import call_id
 from .asked import Claim, claim
@@ -155,7 +155,11 @@ class Pipeline:
         provider = await client.provider(self.clients.source)
         lane = self.lanes.of(route, bounded=client.row.network)
         attempts = Attempts(call, lane, flight, self.flights.clock, asking)
-        output = await attempts.until_answered(provider.generate, route)
+        try:
+            output = await attempts.until_answered(provider.generate, route)
+        except ModeldError as error:
+            error.call = await _noted(call)
+            raise
         if output.time is None:
             output.time = attempts.provider_time
         call.count(route.name, call.role, output)
@@ -166,6 +170,7 @@ class Pipeline:
             attempts=attempts.number,
             queue_time=attempts.queue_time,
             provider_time=attempts.provider_time,
+            raw=await _noted(call),
         )
         return Result(output, info)
 
@@ -218,6 +223,11 @@ class Pipeline:
             raise GenerateTimeout("tokens were not counted in time")
         finally:
             self.clients.leave(client)
+
+
+async def _noted(call: Call) -> JsonObject | None:
+    """What was noted of the exchange, if the caller wants to know. Its bodies may be large."""
+    return None if call.raw is None else await anyio.to_thread.run_sync(call.raw.call)
 
 
 def _unknown() -> ModelNotFound:

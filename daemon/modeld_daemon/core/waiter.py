@@ -83,6 +83,8 @@ class Waiter:
         if refused is not None:
             self._watcher.failed(refused)
             return
+        if result.info.raw is not None and self._call.raw is None:  # another caller wants it
+            result = Result(result.output, replace(result.info, raw=None))
         if self._joined:
             info = replace(result.info, call_id=self._call.id, coalesced=True)
             result = Result(result.output, info)
@@ -91,6 +93,8 @@ class Waiter:
     def failed(self, error: ModeldError) -> None:
         """The call ended without an answer."""
         self.left()
+        if self._call.raw is None:
+            error.call = None
         self._watcher.failed(error)
 
     def left(self) -> None:

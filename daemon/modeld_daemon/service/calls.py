@@ -19,6 +19,7 @@ from modeld.wire.jsontext import load_object
 
 from ..core.call import UNSAID, Call
 from ..core.named import Choice, Named
+from ..core.raw import Raw
 from ..core.resolve import ModelSpec
 from ..core.sessions import Lease, Session, Sessions
 
@@ -50,6 +51,7 @@ def call_from_proto(proto: pb.Call, session: Session | None, timeout_ms: int = 0
         epoch=proto.epoch if proto.HasField("epoch") else None,
         priority=priority_from_proto(proto.priority),
         size=proto.ByteSize(),
+        raw=Raw() if proto.raw else None,
         session="" if session is None else session.id,
     )
 

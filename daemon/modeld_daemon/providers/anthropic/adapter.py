@@ -154,10 +154,10 @@ class Anthropic:
         extra = call.config.extra_headers
         endpoint, body = await place.outgoing(request, extra, streams=streams)
         if not streams:
-            exchange.complete(await place.http.fetch(endpoint, body))
+            exchange.complete(await place.http.fetch(endpoint, body, raw=call.raw))
             return
         patience = call.config.stream_idle_timeout
-        async with place.http.stream(endpoint, body, patience=patience) as response:
+        async with place.http.stream(endpoint, body, patience=patience, raw=call.raw) as response:
             await exchange.streamed(response)
 
     async def _prepare(self) -> Prepared:

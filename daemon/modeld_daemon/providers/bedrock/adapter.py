@@ -71,11 +71,13 @@ class Bedrock:
         patience = call.config.stream_idle_timeout
         if self._streams(call, sink):
             endpoint = await self._place.endpoint(model, "converse-stream", body, extra)
-            async with self._http.stream(endpoint, body, patience=patience) as response:
+            async with self._http.stream(
+                endpoint, body, patience=patience, raw=call.raw
+            ) as response:
                 output = await exchange.streamed(response)
         else:
             endpoint = await self._place.endpoint(model, "converse", body, extra)
-            output = exchange.complete(await self._http.fetch(endpoint, body))
+            output = exchange.complete(await self._http.fetch(endpoint, body, raw=call.raw))
         output.time = time.perf_counter() - started
         if request.warnings:
             self._warn(request, output)

@@ -141,10 +141,11 @@ class Google:
         exchange = Exchange(call, route, split_service(route.model)[1], sink)
         body = dumps(request.body)
         if not streams:
-            return exchange.complete(await self._fetch(call, route, "generateContent", body))
+            endpoint = await self._head(call, route, "generateContent")
+            return exchange.complete(await self._http.fetch(endpoint, body, raw=call.raw))
         patience = call.config.stream_idle_timeout
         endpoint = await self._head(call, route, "streamGenerateContent")
-        async with self._http.stream(endpoint, body, patience=patience) as response:
+        async with self._http.stream(endpoint, body, patience=patience, raw=call.raw) as response:
             return await exchange.streamed(response)
 
     async def _fetch(self, call: Call, route: Route, method: str, body: bytes) -> Response:

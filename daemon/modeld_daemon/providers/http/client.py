@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from modeld.errors import ModeldError, ProviderError, ProviderUnavailable
 
+from ...core.raw import Raw
 from .connection import Broken, Connection, Trouble
 from .credentials import Cutter
 from .dial import dial, tls_context
@@ -64,25 +65,36 @@ class Response(_Head):
 class StreamResponse(_Head):
     """An answer whose body is still coming."""
 
-    __slots__ = ("_client", "_connection", "_cutter", "_endpoint")
+    __slots__ = ("_client", "_connection", "_cutter", "_endpoint", "_raw")
 
-    def __init__(self, client: HttpClient, endpoint: Endpoint, connection: Connection) -> None:
+    def __init__(
+        self, client: HttpClient, endpoint: Endpoint, connection: Connection, raw: Raw | None
+    ) -> None:
         self._cutter = Cutter(endpoint.credentials)
         super().__init__(connection, self._cutter)
         self._client = client
         self._connection = connection
         self._endpoint = endpoint
+        self._raw = raw
+        if raw is not None:
+            raw.answered(self.status, self.header("content-type") or "")
 
     async def read(self) -> bytes:
         """The next bytes of the body, all that have come; empty at the end."""
         try:
-            while piece := await self._connection.read():
-                piece = self._cutter.feed(piece)
-                if piece:
-                    return piece
-            return self._cutter.finish()
+            piece = await self._read()
         except Broken as broken:
             raise self._client.failure(broken, self._endpoint) from None
+        if self._raw is not None:
+            self._raw.came(piece)
+        return piece
+
+    async def _read(self) -> bytes:
+        while piece := await self._connection.read():
+            piece = self._cutter.feed(piece)
+            if piece:
+                return piece
+        return self._cutter.finish()
 
     @property
     def ended(self) -> bool:
@@ -131,26 +143,46 @@ class HttpClient:
         self._closed = False
 
     async def fetch(
-        self, endpoint: Endpoint, body: bytes, *, patience: float | None = None
+        self,
+        endpoint: Endpoint,
+        body: bytes,
+        *,
+        patience: float | None = None,
+        raw: Raw | None = None,
     ) -> Response:
-        """Sends a request and waits for the whole answer."""
+        """Sends a request and waits for the whole answer; `raw` notes both."""
+        if raw is not None:
+            raw.asked(Cutter(endpoint.credentials).cut(body))
         endpoint, way, connection = await self._ask(endpoint, body, patience, streams=False)
         try:
             answer = await connection.finished()
-            return Response(connection, Cutter(endpoint.credentials), answer)
+            response = Response(connection, Cutter(endpoint.credentials), answer)
         except Broken as broken:
             raise self.failure(broken, endpoint) from None
         finally:
             way.pool.give_back(connection)
+        if raw is not None:
+            raw.answered(response.status, response.header("content-type") or "")
+            raw.came(response.body)
+        return response
 
     @asynccontextmanager
     async def stream(
-        self, endpoint: Endpoint, body: bytes, *, patience: float | None = None
+        self,
+        endpoint: Endpoint,
+        body: bytes,
+        *,
+        patience: float | None = None,
+        raw: Raw | None = None,
     ) -> AsyncIterator[StreamResponse]:
-        """Sends a request; leaving the block before the end of the answer hangs up."""
+        """Sends a request; leaving the block before the end of the answer hangs up. `raw` notes
+        the request, and the answer as far as it is read.
+        """
+        if raw is not None:
+            raw.asked(Cutter(endpoint.credentials).cut(body))
         endpoint, way, connection = await self._ask(endpoint, body, patience, streams=True)
         try:
-            yield StreamResponse(self, endpoint, connection)
+            yield StreamResponse(self, endpoint, connection, raw)
         finally:
             way.pool.give_back(connection)
 

@@ -66,6 +66,8 @@ class HuggingFaceProvider:
         async with self._use(route, on_wait) as engine:
             began = time.monotonic()
             try:
+                if call.raw is not None:
+                    call.raw.asked_engine(requests)
                 results = await ask_all(
                     [
                         partial(_ask, engine, request, answer, on_wait, stream=streamed and i == 0)
@@ -80,6 +82,8 @@ class HuggingFaceProvider:
                 raise call_error(failure, route.name) from None
             except LoadFailed as failed:
                 raise load_error(failed, route.name) from None
+        if call.raw is not None:
+            call.raw.engine_answered(results)
         output = build_output(route.model, list(zip(answers, results, strict=True)), call.config)
         if warnings := left_out(call):
             output.metadata = {**(output.metadata or {}), "warnings": warnings}

@@ -62,7 +62,11 @@ class LlamaProvider:
         async with self._models.use(route.model, self._args, on_wait, self) as engine:
             began = time.monotonic()
             try:
+                if call.raw is not None:
+                    call.raw.asked_engine(requests)
                 results = await _ask_all(engine, requests, sink, on_wait)
+                if call.raw is not None:
+                    call.raw.engine_answered(results)
             except CallFailed as failure:
                 if is_overflow(failure):
                     tokens = failure.detail.get("n_prompt_tokens", 0)

@@ -113,10 +113,12 @@ class MistralChat:
         endpoint = await prepared.endpoint(call.config.extra_headers or {}, body, stream=streams)
         if streams:
             patience = call.config.stream_idle_timeout
-            async with prepared.http.stream(endpoint, body, patience=patience) as response:
+            async with prepared.http.stream(
+                endpoint, body, patience=patience, raw=call.raw
+            ) as response:
                 output = await exchange.streamed(response)
         else:
-            output = exchange.complete(await prepared.http.fetch(endpoint, body))
+            output = exchange.complete(await prepared.http.fetch(endpoint, body, raw=call.raw))
         output.time = time.perf_counter() - started
         if request.warnings:
             self._warn(request, output)

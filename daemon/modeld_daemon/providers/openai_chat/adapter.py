@@ -68,10 +68,12 @@ class OpenAIChat:
         try:
             if streams:
                 patience = call.config.stream_idle_timeout
-                async with prepared.http.stream(endpoint, body, patience=patience) as response:
+                async with prepared.http.stream(
+                    endpoint, body, patience=patience, raw=call.raw
+                ) as response:
                     output = await exchange.streamed(response)
             else:
-                output = exchange.complete(await prepared.http.fetch(endpoint, body))
+                output = exchange.complete(await prepared.http.fetch(endpoint, body, raw=call.raw))
         except ModelNotFound as missing:
             if not quirks.lists_models:
                 raise

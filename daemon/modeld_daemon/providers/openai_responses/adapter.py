@@ -67,12 +67,17 @@ class OpenAIResponses:
         endpoint = await prepared.endpoint(path, body, extra)
         if request.body.get("stream"):
             patience = call.config.stream_idle_timeout
-            async with prepared.http.stream(endpoint, body, patience=patience) as response:
+            async with prepared.http.stream(
+                endpoint, body, patience=patience, raw=call.raw
+            ) as response:
                 output = await exchange.streamed(response)
         else:
-            answer = await prepared.http.fetch(endpoint, body)
+            answer = await prepared.http.fetch(endpoint, body, raw=call.raw)
             if request.background:
                 answer = await outlast(answer, exchange, prepared, path, extra)
+                if call.raw is not None:
+                    call.raw.answered(answer.status, answer.header("content-type") or "")
+                    call.raw.came(answer.body)
             output = exchange.complete(answer)
         output.time = time.perf_counter() - started
         if request.warnings:
