@@ -71,8 +71,11 @@ class Hub:
             if not self._send(call):
                 self._hand_to_worker(call)
                 return
-        if call.link is not None:
-            call.link.pump()
+        link = call.link
+        if link is not None and len(self._calls) == 1:
+            link.pump()
+        elif link is not None:  # where there are others, more may come in this turn of the loop
+            call.mailbox.soon(link.pump)
 
     def _send(self, call: PendingCall) -> bool:
         """With the lock held: sends a call if the link is there and its model is open on it; it goes

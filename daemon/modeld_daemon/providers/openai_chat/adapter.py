@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import lru_cache, partial
 
 from modeld.errors import ModelNotFound
 from modeld.types import ModelOutput
@@ -50,13 +51,14 @@ class OpenAIChat:
         self._row = row
         self._options = options
         self._warned: set[str] = set()
+        self._quirks_of = lru_cache(256)(partial(read_quirks, row.quirks))
         self.sdk = sdk
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
         prepared = await self.sdk.prepared()
         started = time.perf_counter()
-        quirks = read_quirks(self._row.quirks, route.model)
+        quirks = self._quirks_of(route.model)
         streams = self._options.streams(call.config, sink is not None, quirks.stream_above)
         request = self._request(call, route, quirks, stream=streams)
         emulated = emulates_tools(self._options, quirks)
