@@ -65,6 +65,8 @@ class OpenAIChat:
         exchange = Exchange(call, route, sink, quirks, emulated=emulated, fold=self.fold)
         request.body["model"] = self.sdk.wire_name(route.model)
         body = dumps(request.body)
+        warnings = request.warnings
+        del request  # thousands may wait for their answers
         path = await self.sdk.path(route.model, self.path)
         endpoint = await prepared.endpoint(path, body, call.config.extra_headers)
         try:
@@ -83,8 +85,8 @@ class OpenAIChat:
                 missing, prepared, route.model, self._row.quirks
             ) from None
         output.time = time.perf_counter() - started
-        if request.warnings:
-            self._warn(request, output)
+        if warnings:
+            self._warn(warnings, output)
         return output
 
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:  # noqa: ARG002
@@ -109,10 +111,10 @@ class OpenAIChat:
             stream=stream,
         )
 
-    def _warn(self, request: WireRequest, output: ModelOutput) -> None:
+    def _warn(self, warnings: list[str], output: ModelOutput) -> None:
         """To the caller with each output, to the log once."""
-        output.metadata = {**(output.metadata or {}), "warnings": request.warnings}
-        for warning in request.warnings:
+        output.metadata = {**(output.metadata or {}), "warnings": warnings}
+        for warning in warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
                 log.warning("%s: %s", self._row.name, warning)
