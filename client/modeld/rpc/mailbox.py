@@ -1,4 +1,4 @@
-"""Where a caller waits for what the reader thread brings: plain threads, asyncio, trio.
+"""Where a caller waits for what the thread that reads brings: plain threads, asyncio, trio.
 
 A mailbox belongs to one call and one waiting caller. `put` may be called from any thread and
 never blocks. Items for one event loop share a bridge, which wakes the loop once for many items:
@@ -19,7 +19,7 @@ __all__ = ["AsyncMailbox", "Mailbox", "SyncMailbox", "async_mailbox"]
 
 
 class Mailbox(Protocol):
-    """Takes items of a call from the reader thread."""
+    """Takes items of a call from the thread that reads."""
 
     def put(self, item: object) -> None:
         """Hands an item over; from any thread, without waiting."""
