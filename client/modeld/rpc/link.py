@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from queue import SimpleQueue
 
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # the list of what a fork touches
@@ -117,6 +118,10 @@ class Link:
         self.environment_version = 0
         """Updates sent."""
         self._closing = False
+        self._asked = False
+        """Whether the main thread has a wish that nobody has heard yet."""
+        self._wishes: SimpleQueue[bool] = SimpleQueue()
+        """Of the main thread: that what waits shall go; False ends the thread that hears them."""
 
     def open(self) -> None:
         """Connects and shakes hands. Raises `LinkBroken` or `Unauthenticated`."""
@@ -130,6 +135,8 @@ class Link:
         self._takes_chunks = CHUNKS in welcome.capabilities
         self.session, self.daemon_version = welcome.session, welcome.daemon_version
         self.alive = True
+        sender = threading.Thread(target=self._send_for_main, name="modeld-sender", daemon=True)
+        sender.start()
         self._begin()
 
     def _open_stream(self, hello: pb.Hello) -> pb.Welcome:
@@ -168,9 +175,24 @@ class Link:
         self._outbox.put(Upload(call, handle) if large else call.frame(handle))
 
     def pump(self) -> None:
-        """Puts frames on their way, with no lock of the caller's held; returns at once."""
+        """Puts frames on their way, with no lock of the caller's held; returns at once. For the main
+        thread, which never enters grpc, another one does.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            self._pump()
+        elif not self._asked:  # two wishes at once may both go: that is only a spare look
+            self._asked = True
+            self._wishes.put(True)
+
+    def _pump(self) -> None:
         if self._stream is not None:
             self._stream.pump()
+
+    def _send_for_main(self) -> None:
+        """In a thread of its own, which a signal does not interrupt."""
+        while self._wishes.get():
+            self._asked = False
+            self._pump()
 
     def _on_message(self, message: pb.ConnectResponse) -> None:
         for frame in message.frames:
@@ -207,6 +229,7 @@ class Link:
             if not resumed:
                 self.alive = False
                 live.discard(self)
+                self._wishes.put(False)
                 if not self._closing:
                     self._on_broken(self, reason)
                     self.channel.close()
@@ -268,6 +291,7 @@ class Link:
         """Ends `hold_messages`."""
         if self._stream is not None:
             self._stream.let_go()
+        self.pump()
 
     def hide_from_fork(self) -> None:
         """Takes the channel off grpc's list of what its handlers of forks touch."""
@@ -296,6 +320,7 @@ class Link:
             if self._delivery is not None:
                 stream.wait(BYE_SECONDS)
             stream.cancel()
+        self._wishes.put(False)
         self.channel.close()
 
 

@@ -12,8 +12,8 @@ message.
 Whoever holds a lock of the hub puts frames, and calls `pump` when it has let go: the garbage collector
 may run anything in the middle of `pump`, also what needs such a lock.
 
-A signal may raise in the middle of `pump`, in the main thread. What was taken may then be in no
-message, so the stream is given up as one that cannot be trusted.
+The main thread never enters grpc: a signal's handler may raise there, and does so within grpc's own
+code, which would then hold the lock of the channel for ever. `Link.pump` sees to that.
 """
 
 from __future__ import annotations
@@ -131,9 +131,8 @@ class Stream:
                 self._making = True
                 try:
                     self._send(messages)
-                except BaseException as interruption:
-                    self.spoil(f"{type(interruption).__name__} while a message was made")
-                    raise
+                except Exception as defect:  # noqa: BLE001  # what was taken may be in no message
+                    self.spoil(f"{type(defect).__name__}: {defect}")
                 finally:
                     self._making = False
 
@@ -211,9 +210,8 @@ class Stream:
             self._held = True
 
     def let_go(self) -> None:
-        """Ends `hold`."""
+        """Ends `hold`; what waits goes with the next `pump`."""
         self._held = False
-        self.pump()
 
 
 def _pass_over(_told: object) -> None:
