@@ -8,6 +8,9 @@ import sys
 
 # What is imported stays: looking for garbage in it is a twentieth of the time until it serves.
 gc.disable()
+# grpc's event engine would take messages from the socket in threads of its own and wake ours for
+# each (see `modeld.rpc.before_grpc`).
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 try:
     from .app.compose import compose
     from .app.program import run

@@ -94,6 +94,7 @@ def test_a_broken_stream_of_the_client_sends_its_calls_again(house, bystander, a
         until(lambda: actor.running == 6)
         huge = pb.ClientFrame(environment=pb.Environment(set={"X": "x" * 65 * MB}))
         rpc.hub()._link.send(huge)
+        rpc.hub()._link.pump()
         until(lambda: len(actor.begun) == 10, 10)
         actor.release.set()
         assert [call.result(10).completion for call in calls] == [f"held {n}" for n in range(4)]

@@ -30,6 +30,7 @@ def test_a_long_text_is_named_as_any_other(size, letters):
     value = [text, {"b": [text + "x", 1, None, 0.5, float("nan")], "a": {text[:5]: text}}, "", True]
     plain = json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
     assert asked._digest(value) == hashlib.sha256(plain).digest()
+    assert asked._digest(value, asked._LONG) == hashlib.sha256(plain).digest()
 
 
 def test_long_texts_that_differ_anywhere_have_other_names():

@@ -92,7 +92,11 @@ class _Sent:
         self._call = PendingCall(kind, payload, model, mailbox)
 
     def __enter__(self) -> None:
-        self._hub.submit(self._call)
+        try:
+            self._hub.submit(self._call)
+        except BaseException:  # Ctrl-C, for one: nobody waits for it
+            self.__exit__()
+            raise
 
     def __exit__(self, *_error: object) -> None:
         if self._deadline is not None:

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import threading
@@ -51,8 +52,7 @@ class Hub:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.deadlines = Deadlines()
-        # Reentrant: an abandoned stream is closed by the garbage collector, which may run, and so
-        # call `forget`, in a thread that holds the lock. `forget` only takes things away.
+        # Reentrant: the garbage collector may close a model in a thread that holds the lock.
         self._lock = threading.RLock()
         self._link: Link | None = None
         self._links: set[Link] = set()
@@ -61,7 +61,7 @@ class Hub:
         self._waiting: deque[PendingCall] = deque()
         self._worker: threading.Thread | None = None
         self._closed = False
-        self._opening = Opening(self._lock, self._send_environment, self._ask, self.close_model)
+        self._opening = Opening(self._lock, self._send_environment, self._ask, self._give_back)
 
     def submit(self, call: PendingCall) -> None:
         """Sends a call, now or as soon as that is possible; returns at once."""
@@ -70,9 +70,19 @@ class Hub:
             call.id = next(self._ids)
             if not self._send(call):
                 self._hand_to_worker(call)
+                return
+        link = call.link
+        if link is not None and len(self._calls) == 1:
+            link.pump()
+        elif link is not None:  # where there are others, more may come in this turn of the loop
+            call.mailbox.soon(link.pump)
 
     def _send(self, call: PendingCall) -> bool:
-        """With the lock held: sends a call if the link is there and its model is open on it."""
+        """With the lock held: sends a call if the link is there and its model is open on it; it goes
+        with the link's next `pump`.
+        """
+        if call.abandoned:  # since it was handed to the worker
+            return True
         link = self._link
         if link is None or not link.alive or link.draining:
             return False
@@ -87,6 +97,8 @@ class Hub:
         call.link = link
         self._calls[call.id] = call
         link.send_call(call, handle)
+        if call.abandoned:  # meanwhile: its cancelling may have gone before it
+            link.send(pb.ClientFrame(call_id=call.id, cancel=pb.CancelCall()))
         return True
 
     def _send_environment(self, link: Link, names: tuple[str, ...]) -> None:
@@ -111,16 +123,21 @@ class Hub:
         link.send(pb.ClientFrame(call_id=0, environment=update))
 
     def forget(self, call: PendingCall) -> None:
-        """Nobody waits for the call any more: if it has not ended, the daemon ends it."""
-        with self._lock:
-            call.abandoned = True
-            known = self._calls.pop(call.id, None) is not None
-            if self._waiting and call in self._waiting:
-                self._waiting.remove(call)
-            if known and call.link is not None and call.link.alive:
-                call.link.send(pb.ClientFrame(call_id=call.id, cancel=pb.CancelCall()))
+        """Nobody waits for the call any more: if it has not ended, the daemon ends it.
 
-    # In the reader thread
+        Without the lock, each step being one of the interpreter's: the garbage collector may run
+        this anywhere. Who sends a call looks whether it was abandoned, before and after.
+        """
+        call.abandoned = True
+        known = self._calls.pop(call.id, None) is not None
+        if self._waiting:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(call)
+        if known and call.link is not None and call.link.alive:
+            call.link.send(pb.ClientFrame(call_id=call.id, cancel=pb.CancelCall()))
+            call.link.pump()
+
+    # In the thread that reads
 
     def on_frame(self, link: Link, frame: pb.ServerFrame) -> None:
         """Brings what a frame says to whoever waits for it."""
@@ -200,10 +217,14 @@ class Hub:
             with self._lock:
                 while self._waiting and self._send_first():
                     pass
-                if not self._waiting:
+                link = self._link
+                call = self._first()
+                if call is None:
                     self._worker = None
-                    return
-                call = self._waiting[0]
+            if link is not None:
+                link.pump()
+            if call is None:
+                return
             try:
                 link = self._connected()
             except ModeldError as error:
@@ -215,9 +236,19 @@ class Hub:
             if call.model is not None and call.model.handle_on(link) is None:
                 self._open_for(call, call.model, link)
 
+    def _first(self) -> PendingCall | None:
+        """With the lock held: the first call that waits."""
+        try:
+            return self._waiting[0]
+        except IndexError:
+            return None
+
     def _send_first(self) -> bool:
         """With the lock held: sends the first call that waits, or tells it why it cannot be sent."""
-        call = self._waiting.popleft()
+        try:
+            call = self._waiting.popleft()
+        except IndexError:  # nobody waits for it any more
+            return False
         try:
             if self._send(call):
                 return True
@@ -242,9 +273,8 @@ class Hub:
             self._refuse(call, InternalError(f"{type(defect).__name__}: {defect}"))
 
     def _refuse(self, call: PendingCall, error: ModeldError) -> None:
-        with self._lock:
-            if call in self._waiting:
-                self._waiting.remove(call)
+        with self._lock, contextlib.suppress(ValueError):
+            self._waiting.remove(call)
         call.mailbox.put(error)
 
     def _give_up(self, error: ModeldError) -> None:
@@ -294,6 +324,7 @@ class Hub:
             call.resends = MOST_RESENDS  # never sent again: the handle is for this link alone
             self._calls[call.id] = call
             link.send_call(call, "")
+        link.pump()
         answer = mailbox.get()
         if isinstance(answer, DaemonUnavailable):
             raise LinkBroken(answer.message)
@@ -316,11 +347,17 @@ class Hub:
 
     def close_model(self, model: RemoteModel) -> None:
         """Gives the model's lease back; a later call opens it again."""
+        link = self._give_back(model)
+        if link is not None:
+            link.pump()
+
+    def _give_back(self, model: RemoteModel) -> Link | None:
         with self._lock:
             link, model.link = model.link, None
             if link is not None and link.alive:
                 body = CloseModelRequest(handle=model.handle).SerializeToString()
                 link.send(pb.ClientFrame(call_id=next(self._ids), close_model=body))
+            return link
 
     def before_fork(self) -> None:
         """Hides the channels from grpc, whose handler in the child would wait for locks that a

@@ -1,26 +1,26 @@
-"""One session with a daemon: its stream, or several in turn, its outbox and its reader thread.
+"""One session with a daemon: its stream, or several in turn, and its outbox.
 
-grpc's blocking stub is used on purpose: it is bound to no event loop, and survives a fork (with
-GRPC_ENABLE_FORK_SUPPORT, which the package sets before it imports grpc). Frames that wait while a message is being
-written are sent together in the next one.
+grpc's blocking half is used on purpose: it is bound to no event loop, and survives a fork (with
+GRPC_ENABLE_FORK_SUPPORT, which the package sets before it imports grpc). How messages go and come is
+`modeld.rpc.stream`. Frames that wait while a message is being written are sent together in the next
+one.
 
-When the stream breaks, the reader thread opens another one to the same daemon and goes on with the
-session: both sides send what was lost (`modeld.wire.delivery`), and nobody else notices. Frames wait
-in the outbox meanwhile. Only if the daemon is gone, or does not know the session any more, is the
-link broken. A stream that cannot be trusted (what came makes no sense, or the same message broke
-several streams) is followed by one that only says bye, so that the daemon ends the calls, which are
-about to be sent again one by one.
+When the stream breaks, a thread opens another one to the same daemon and goes on with the session:
+both sides send what was lost (`modeld.wire.delivery`), and nobody else notices. Frames wait in the
+outbox meanwhile. Only if the daemon is gone, or does not know the session any more, is the link
+broken. A stream that cannot be trusted (what came makes no sense, or the same message broke several
+streams) is followed by one that only says bye, so that the daemon ends the calls, which are about to
+be sent again one by one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any
+from queue import SimpleQueue
 
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # the list of what a fork touches
@@ -33,6 +33,7 @@ from ..wire.chunks import CHUNKS, MOST_BYTES
 from ..wire.delivery import RESUME, Delivery, Impossible
 from .forks import connecting, hold_messages_at_forks, live, made
 from .messages import Messages, Outbox, Requests
+from .stream import Stream
 from .upload import Sent, Upload, is_large
 
 __all__ = [
@@ -58,7 +59,6 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.enable_http_proxy", 0),
 )
-CONNECT = "/modeld.v1.SessionService/Connect"
 
 
 class LinkBroken(Exception):
@@ -82,8 +82,9 @@ class Link:
     Args:
         target: grpc target such as `unix:/path` or `host:port`.
         token: The daemon's token.
-        on_frame: Called in the reader thread for each frame.
-        on_broken: Called in the reader thread, once, when the session cannot go on.
+        on_frame: Called for each frame, by the thread of grpc that polls the channel: it must not
+            wait for anything.
+        on_broken: Called in a thread of its own, once, when the session cannot go on.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Link:
         self._delivery: Requests | None = None
         """The counting of messages, if the daemon can resume."""
         self._takes_chunks = False
-        self._stream: Any = None
+        self._stream: Stream | None = None
         made.add(self)
         self.alive = False
         self.draining = False
@@ -117,7 +118,10 @@ class Link:
         self.environment_version = 0
         """Updates sent."""
         self._closing = False
-        self._reader = threading.Thread(target=self._live, name="modeld-reader", daemon=True)
+        self._asked = False
+        """Whether the main thread has a wish that nobody has heard yet."""
+        self._wishes: SimpleQueue[bool] = SimpleQueue()
+        """Of the main thread: that what waits shall go; False ends the thread that hears them."""
 
     def open(self) -> None:
         """Connects and shakes hands. Raises `LinkBroken` or `Unauthenticated`."""
@@ -131,49 +135,38 @@ class Link:
         self._takes_chunks = CHUNKS in welcome.capabilities
         self.session, self.daemon_version = welcome.session, welcome.daemon_version
         self.alive = True
-        self._messages.begin(self._delivery)
-        self._reader.start()
+        sender = threading.Thread(target=self._send_for_main, name="modeld-sender", daemon=True)
+        sender.start()
+        self._begin()
 
     def _open_stream(self, hello: pb.Hello) -> pb.Welcome:
         """Opens a stream, which sends nothing yet; gives the answer to hello."""
-        connect = self.channel.stream_stream(
-            CONNECT,
-            request_serializer=pb.ConnectRequest.SerializeToString,
-            response_deserializer=pb.ConnectResponse.FromString,
-        )
         first = pb.ConnectRequest(frames=[pb.ClientFrame(call_id=0, hello=hello)])
-        self._messages = messages = Messages(self._outbox, first)
+        messages = Messages(self._outbox, first)
+        self._stream = stream = Stream(
+            self.channel, self.metadata, messages, self._on_message, self._on_end
+        )
         live.add(self)
-        self._stream = connect(messages, metadata=self.metadata)
-        timer = threading.Timer(HANDSHAKE_SECONDS, self._stream.cancel)
-        timer.daemon = True
-        timer.start()
         try:
-            return self._welcomed()
+            return _welcomed(stream)
         except Exception:
             live.discard(self)
-            messages.end()
+            stream.cancel()
             raise
-        finally:
-            timer.cancel()
 
-    def _welcomed(self) -> pb.Welcome:
-        try:
-            first = next(self._stream, None)
-        except grpc.RpcError as error:
-            raise _broken(error) from None
-        if first is None or not first.frames or not first.frames[0].HasField("welcome"):
-            raise LinkBroken("the daemon did not answer hello with welcome")
-        welcome: pb.Welcome = first.frames[0].welcome
-        return welcome
+    def _begin(self, again: Iterable[pb.ConnectRequest] = ()) -> None:
+        """The session goes on over the stream that is open."""
+        assert self._stream is not None
+        self._stream.messages.begin(self._delivery, again)
+        self._stream.begin()
 
     @property
     def connected(self) -> bool:
-        """Whether the stream lives; known a little earlier than to the reader thread."""
-        return self.alive and bool(self._stream.is_active())
+        """Whether the stream lives; known a little earlier than to who goes on with the session."""
+        return self.alive and self._stream is not None and self._stream.active
 
     def send(self, frame: pb.ClientFrame) -> None:
-        """Puts a frame on its way, in order; returns at once."""
+        """Puts a frame where it goes from, in order, with the next `pump`."""
         self._outbox.put(frame)
 
     def send_call(self, call: Sent, handle: str) -> None:
@@ -181,49 +174,69 @@ class Link:
         large = self._takes_chunks and is_large(call)
         self._outbox.put(Upload(call, handle) if large else call.frame(handle))
 
-    def _live(self) -> None:
-        """In the reader thread: stream after stream, until the session ends."""
-        reason = ""
+    def pump(self) -> None:
+        """Puts frames on their way, with no lock of the caller's held; returns at once. For the main
+        thread, which never enters grpc, another one does.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            self._pump()
+        elif not self._asked:  # two wishes at once may both go: that is only a spare look
+            self._asked = True
+            self._wishes.put(True)
+
+    def _pump(self) -> None:
+        if self._stream is not None:
+            self._stream.pump()
+
+    def _send_for_main(self) -> None:
+        """In a thread of its own, which a signal does not interrupt."""
+        while self._wishes.get():
+            self._asked = False
+            self._pump()
+
+    def _on_message(self, message: pb.ConnectResponse) -> None:
+        for frame in message.frames:
+            self._on_frame(self, frame)
+        delivery = self._delivery
+        if delivery is not None:
+            delivery.confirm(message.received)
+            if message.frames:
+                delivery.received += 1
+            if message.acknowledge:
+                self._outbox.put(True)
+                self.pump()
+
+    def _on_end(self, stream: Stream) -> None:
+        """By the thread that polls the channel, which must not be kept."""
+        if not self._closing:
+            threading.Thread(
+                target=self._go_on, args=(stream,), name="modeld-link", daemon=True
+            ).start()
+
+    def _go_on(self, stream: Stream) -> None:
+        """The stream has ended: goes on with the session over another one, or ends it."""
+        reason = stream.defect or f"{_name(stream)}: {stream.details}"
+        # A message that is too large for this side would be so over any other stream.
+        sound = not stream.defect and stream.code is not grpc.StatusCode.RESOURCE_EXHAUSTED
+        if stream.code is grpc.StatusCode.OK and not stream.defect:
+            reason = "the daemon closed the connection"
+        resumed = False
         try:
-            while True:
-                reason, sound = self._read()
-                if self._closing or not self._resume(sound=sound):
-                    return
+            resumed = self._resume(sound=sound)
         except Exception as defect:  # noqa: BLE001  # callers must not wait for a dead thread
             reason = f"{type(defect).__name__}: {defect}"
         finally:
-            self.alive = False
-            live.discard(self)
-            self._outbox.put(None)
-            if not self._closing:
-                self._on_broken(self, reason)
-                self.channel.close()
-
-    def _read(self) -> tuple[str, bool]:
-        """Takes frames until the stream ends; why it did, and whether all that came made sense."""
-        delivery = self._delivery
-        try:
-            for message in self._stream:
-                for frame in message.frames:
-                    self._on_frame(self, frame)
-                if delivery is not None:
-                    delivery.confirm(message.received)
-                    if message.frames:
-                        delivery.received += 1
-                    if message.acknowledge:
-                        self._outbox.put(True)
-        except grpc.RpcError as error:
-            sound = error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED  # one was too large
-            return f"{error.code().name}: {error.details()}", sound
-        except Exception as defect:  # noqa: BLE001  # a frame that makes no sense ends the link
-            return f"{type(defect).__name__}: {defect}", False
-        return "the daemon closed the connection", True
+            if not resumed:
+                self.alive = False
+                live.discard(self)
+                self._wishes.put(False)
+                if not self._closing:
+                    self._on_broken(self, reason)
+                    self.channel.close()
 
     def _resume(self, *, sound: bool) -> bool:
         """Goes on with the session over another stream; False when that is not possible."""
         live.discard(self)
-        self._stream.cancel()
-        self._messages.end()
         delivery = self._delivery
         if delivery is None:
             return False
@@ -237,7 +250,7 @@ class Link:
                 pass
             else:
                 if not delivery.stuck:
-                    self._messages.begin(delivery, again)
+                    self._begin(again)
                     return True
         self._say_bye()
         return False
@@ -264,22 +277,21 @@ class Link:
         return not self._target.startswith("unix:") or probe(self._target)
 
     def _say_bye(self) -> None:
-        self._messages.leave()
-        timer = threading.Timer(BYE_SECONDS, self._stream.cancel)
-        timer.daemon = True
-        timer.start()
-        with contextlib.suppress(grpc.RpcError):
-            for _ in self._stream:  # its end says that the daemon has heard it
-                pass
-        timer.cancel()
+        assert self._stream is not None
+        self._stream.leave()
+        self._stream.wait(BYE_SECONDS)  # its end says that the daemon has heard it
+        self._stream.cancel()
 
     def hold_messages(self) -> None:
-        """Returns when no message is on its way into grpc; the next one waits for `let_go`."""
-        self._messages.hold()
+        """Returns when no thread gives a message to grpc; the next one waits for `let_messages_go`."""
+        if self._stream is not None:
+            self._stream.hold()
 
     def let_messages_go(self) -> None:
         """Ends `hold_messages`."""
-        self._messages.let_go()
+        if self._stream is not None:
+            self._stream.let_go()
+        self.pump()
 
     def hide_from_fork(self) -> None:
         """Takes the channel off grpc's list of what its handlers of forks touch."""
@@ -299,15 +311,17 @@ class Link:
         self._closing = True
         self.alive = False
         live.discard(self)
+        stream = self._stream
         if self._delivery is not None:
             self._outbox.put(pb.ClientFrame(bye=pb.Bye()))
         self._outbox.put(None)
-        if self._delivery is not None and threading.current_thread() is not self._reader:
-            self._reader.join(BYE_SECONDS)
-        self._stream.cancel()
+        self.pump()
+        if stream is not None:
+            if self._delivery is not None:
+                stream.wait(BYE_SECONDS)
+            stream.cancel()
+        self._wishes.put(False)
         self.channel.close()
-        if threading.current_thread() is not self._reader:
-            self._reader.join(BYE_SECONDS)
 
 
 def _hello(resume: pb.Resume | None = None) -> pb.Hello:
@@ -322,13 +336,33 @@ def _hello(resume: pb.Resume | None = None) -> pb.Hello:
     )
 
 
-def _broken(error: grpc.RpcError) -> LinkBroken:
-    code, details = error.code(), error.details() or ""
+def _welcomed(stream: Stream) -> pb.Welcome:
+    first = stream.first(HANDSHAKE_SECONDS)
+    if first is None and not stream.active:
+        raise _broken(stream)
+    if first is None:
+        raise LinkBroken(f"the daemon did not answer hello within {HANDSHAKE_SECONDS:g} s")
+    if not first.frames or not first.frames[0].HasField("welcome"):
+        raise LinkBroken("the daemon did not answer hello with welcome")
+    welcome: pb.Welcome = first.frames[0].welcome
+    return welcome
+
+
+def _name(stream: Stream) -> str:
+    return "" if stream.code is None else stream.code.name
+
+
+def _broken(stream: Stream) -> LinkBroken:
+    code, details = stream.code, stream.details
+    if stream.defect:
+        return LinkBroken(stream.defect)
+    if code is grpc.StatusCode.OK:
+        return LinkBroken("the daemon did not answer hello with welcome")
     if code is grpc.StatusCode.UNAUTHENTICATED:
         return Unauthenticated(details, final=True)
     if code is grpc.StatusCode.FAILED_PRECONDITION:
-        raise DaemonUnavailable(details) from None
+        raise DaemonUnavailable(details)
     if code in (grpc.StatusCode.ABORTED, grpc.StatusCode.OUT_OF_RANGE):
-        return LinkBroken(f"{code.name}: {details}", final=True)
+        return LinkBroken(f"{_name(stream)}: {details}", final=True)
     draining = code is grpc.StatusCode.UNAVAILABLE and "stopping" in details
-    return LinkBroken(f"{code.name}: {details}", draining=draining)
+    return LinkBroken(f"{_name(stream)}: {details}", draining=draining)

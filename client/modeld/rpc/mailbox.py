@@ -1,4 +1,4 @@
-"""Where a caller waits for what the reader thread brings: plain threads, asyncio, trio.
+"""Where a caller waits for what the thread that reads brings: plain threads, asyncio, trio.
 
 A mailbox belongs to one call and one waiting caller. `put` may be called from any thread and
 never blocks. Items for one event loop share a bridge, which wakes the loop once for many items:
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, ref
@@ -18,10 +19,15 @@ __all__ = ["AsyncMailbox", "Mailbox", "SyncMailbox", "async_mailbox"]
 
 
 class Mailbox(Protocol):
-    """Takes items of a call from the reader thread."""
+    """Takes items of a call from the thread that reads."""
 
     def put(self, item: object) -> None:
         """Hands an item over; from any thread, without waiting."""
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Calls a function soon, and once for all who want that in one turn of an event loop; by the
+        caller that waits, before it does.
+        """
 
 
 class SyncMailbox:
@@ -36,6 +42,10 @@ class SyncMailbox:
         """Hands an item over."""
         self._queue.put(item)
 
+    def soon(self, function: Callable[[], None]) -> None:
+        """Calls it at once: a thread has nobody to share with."""
+        function()
+
     def get(self, timeout: float | None = None) -> object:
         """The next item; `queue.Empty` after `timeout` seconds."""
         return self._queue.get(timeout=timeout)
@@ -44,8 +54,14 @@ class SyncMailbox:
 class _Bridge:
     """Carries items into one event loop."""
 
-    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self,
+        call_soon: Callable[[Callable[[], None]], object],
+        call_next: Callable[[Callable[[], None]], object],
+    ) -> None:
         self._call_soon = call_soon
+        self._call_next = call_next
+        self._due: list[Callable[[], None]] = []
         self._items: deque[tuple[AsyncMailbox, object]] = deque()
         self._called = False
 
@@ -59,6 +75,18 @@ class _Bridge:
                 self._call_soon(self._deliver)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 self._items.clear()
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """In the loop's own thread: calls the function when the tasks of this turn have run."""
+        if function not in self._due:
+            self._due.append(function)
+            if len(self._due) == 1:
+                self._call_next(self._do)
+
+    def _do(self) -> None:
+        due, self._due = self._due, []
+        for function in due:
+            function()
 
     def _deliver(self) -> None:
         self._called = False
@@ -85,6 +113,10 @@ class AsyncMailbox:
         """Hands an item over."""
         self._bridge.put(self, item)
 
+    def soon(self, function: Callable[[], None]) -> None:
+        """Calls a function at the end of this turn of the loop."""
+        self._bridge.soon(function)
+
     def deliver(self, item: object) -> None:
         """In the loop's own thread: the item is there."""
         self._items.append(item)
@@ -106,18 +138,19 @@ class AsyncMailbox:
 _bridges: WeakKeyDictionary[Any, _Bridge] = WeakKeyDictionary()
 
 
-def _bridge_of(loop: Any, method: str) -> _Bridge:
+def _bridge_of(loop: Any, threadsafe: str, own: str) -> _Bridge:
+    """The bridge of a loop, with the names of its methods for other threads and for its own."""
     bridge = _bridges.get(loop)
     if bridge is None:
         known = ref(loop)  # a bound method would keep every loop of the process for ever
 
-        def call_soon(function: Callable[[], None]) -> None:
+        def call(method: str, function: Callable[[], None]) -> None:
             alive = known()
             if alive is None:
                 raise RuntimeError("the loop is gone")
             getattr(alive, method)(function)
 
-        bridge = _bridges[loop] = _Bridge(call_soon)
+        bridge = _bridges[loop] = _Bridge(partial(call, threadsafe), partial(call, own))
     return bridge
 
 
@@ -134,7 +167,7 @@ def async_mailbox() -> AsyncMailbox:
             event = trio.Event()
             return event.wait(), event.set
 
-        return AsyncMailbox(_bridge_of(token, "run_sync_soon"), trio_waiter)
+        return AsyncMailbox(_bridge_of(token, "run_sync_soon", "run_sync_soon"), trio_waiter)
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         raise RuntimeError("no event loop is running; use generate_sync() in plain code")
@@ -149,7 +182,7 @@ def async_mailbox() -> AsyncMailbox:
 
         return future, wake
 
-    return AsyncMailbox(_bridge_of(loop, "call_soon_threadsafe"), asyncio_waiter)
+    return AsyncMailbox(_bridge_of(loop, "call_soon_threadsafe", "call_soon"), asyncio_waiter)
 
 
 def forget_loops() -> None:

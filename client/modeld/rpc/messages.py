@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from queue import Empty, SimpleQueue
+from collections.abc import Iterable
 from typing import Literal, TypeAlias, TypeGuard
 
 from ..v1 import session_service_pb2 as pb
 from ..wire.delivery import Delivery
-from .forks import HOLD_SECONDS
 from .upload import Upload
 
 __all__ = ["Messages", "Outbox", "Requests"]
@@ -35,21 +31,26 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Waiting | Upload] = SimpleQueue()
+        self._queue: deque[Waiting | Upload] = deque()
         self._slow: deque[Upload | pb.ClientFrame] = deque()
         self._held = 0
         """Changes of variables that wait."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._queue or self._slow)
 
     def put(self, item: Waiting | Upload) -> None:
         """Takes a frame. True is none, but asks for a message that says what was received; None
         ends the stream.
         """
-        self._queue.put(item)
+        self._queue.append(item)
 
-    def get(self, *, wait: bool) -> Waiting:
-        """What goes next; `Empty` when nothing waits. Of large requests see `part`."""
+    def get(self) -> Waiting:
+        """What goes next; `IndexError` when nothing waits. Of large requests see `part`."""
         while True:
-            item = self._queue.get(block=wait and not self._slow)
+            item = self._queue.popleft()
             if isinstance(item, Upload) or (self._slow and self._waits(item)):
                 self._slow.append(item)
             else:
@@ -75,95 +76,65 @@ class Outbox:
         return None
 
 
-class Messages(Iterator[pb.ConnectRequest]):
-    """The request iterator: each message takes all frames that wait.
+class Messages:
+    """What one stream sends: each message takes all frames that wait.
 
-    grpc asks for the next message when the one before has gone, so between two questions one is
-    on its way. `_way` is held meanwhile, and by whoever wants none to set out.
-
-    Of two streams of one link only one takes frames: `end` waits for who does, and takes the rest
-    in its place, since grpc may ask once more or never again. Every frame that was taken is in a
-    message that is kept, and every other one is still in the outbox.
+    Of two streams of one link only one takes frames, and one thread at a time: the stream sees to
+    that. Every frame that was taken is in a message that is kept, and every other one is still in
+    the outbox.
     """
 
     def __init__(self, outbox: Outbox, hello: pb.ConnectRequest) -> None:
         self._outbox = outbox
         self._first = deque([hello])
-        self._may_go = self._goes = False
-        self._beginning: SimpleQueue[bool] = SimpleQueue()
+        self._goes = False
         self._delivery: Requests | None = None
-        self._ended = self._ending = False
-        self._taking = threading.Lock()
-        self._way = threading.Lock()
-        self._sending = False
-        self._holding = False
+        self.ended = False
+        """Whether nothing comes after what was taken."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._first) or (self._goes and not self.ended and self._outbox.waits)
 
     def begin(self, delivery: Requests | None, again: Iterable[pb.ConnectRequest] = ()) -> None:
         """Welcome was heard: these messages go, which are counted already, and then all frames."""
         self._delivery = delivery
         self._first.extend(again)
-        self._may_go = True
-        self._beginning.put(True)
+        self._goes = True
 
     def leave(self) -> None:
         """In place of `begin`: the session ends, and nothing else is sent."""
         self._first.append(pb.ConnectRequest(frames=[pb.ClientFrame(bye=pb.Bye())]))
-        self._beginning.put(False)
+        self.ended = True
 
-    def end(self) -> None:
-        """Nothing is sent any more. No frame is lost: what waits is kept in messages, and the rest
-        of large requests in the outbox.
-        """
-        if not self._may_go:
-            self._beginning.put(False)
-            return
-        self._ending = True
-        self._outbox.put(None)
-        with self._taking:
-            self._first.clear()
-            while not self._ended:
-                self._next()
-
-    def __next__(self) -> pb.ConnectRequest:
-        if self._sending:
-            self._sending = False
-            self._way.release()
-        with self._taking:
-            message = None if self._ended and not self._first else self._next()
-        if message is None:
-            raise StopIteration
-        self._way.acquire()
-        self._sending = True
-        return message
-
-    def _next(self) -> pb.ConnectRequest | None:
-        if not self._first and not self._goes:
-            self._goes = self._beginning.get()
-            self._ended = not self._goes
+    def take(self) -> pb.ConnectRequest | None:
+        """The next message; None when there is none now."""
         if self._first:
             return self._first.popleft()
-        return None if self._ended else self._waiting()
-
-    def _waiting(self) -> pb.ConnectRequest | None:
+        if not self._goes or self.ended:
+            return None
+        outbox = self._outbox
         frames: list[pb.ClientFrame] = []
         size = 0
         asked = False
-        while not (frames or asked or self._ended):
-            with contextlib.suppress(Empty):
-                while size <= JOINED_BYTES:
-                    item = self._outbox.get(wait=not frames and not asked)
-                    if item is None:
-                        self._ended = True
-                        break
-                    if item is True:
-                        asked = True
-                    else:
-                        frames.append(item)
-                        size += item.ByteSize()
-            part = None if self._ended or self._ending else self._outbox.part()
-            if part is not None:
-                frames.append(part)
-                size += part.ByteSize()
+        while size <= JOINED_BYTES:
+            try:
+                item = outbox.get()
+            except IndexError:
+                break
+            if item is None:
+                self.ended = True
+                break
+            if item is True:
+                asked = True
+            else:
+                frames.append(item)
+                size += item.ByteSize()
+        part = None if self.ended else outbox.part()
+        if part is not None:
+            frames.append(part)
+            size += part.ByteSize()
         return self._counted(frames, size) if frames or asked else None
 
     def _counted(self, frames: list[pb.ClientFrame], size: int) -> pb.ConnectRequest:
@@ -176,13 +147,3 @@ class Messages(Iterator[pb.ConnectRequest]):
                 if delivery.asks():
                     message.acknowledge = True
         return message
-
-    def hold(self) -> None:
-        """Lets no message set out; waits for the one that is on its way, if grpc still sends."""
-        self._holding = self._way.acquire(timeout=HOLD_SECONDS)
-
-    def let_go(self) -> None:
-        """Ends `hold`."""
-        if self._holding:
-            self._holding = False
-            self._way.release()

@@ -33,7 +33,7 @@ class Opening:
         lock: threading.RLock,
         tell: Callable[[Link, tuple[str, ...]], None],
         ask: Callable[[Link, str, bytes], Any],
-        close: Callable[[RemoteModel], None],
+        close: Callable[[RemoteModel], object],
     ) -> None:
         self._lock: Any = lock
         self._tell = tell

@@ -33,6 +33,7 @@ LARGE_BYTES = 256 * 1024
 _LONG, _SLICE = 4 * 1024, 64 * 1024
 _MARK = f"{secrets.token_hex(16)}-"  # in no text but by intent of this process
 _MARKS = re.compile(f"({_MARK}[0-9]+[.])")
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 MESSAGE_OUT = ("id",)
 CONTENT_OUT = ("cache_breakpoint",)
 
@@ -54,14 +55,14 @@ class Claim:
 def claim(call: Call, route: Route, args: Mapping[str, JsonValue]) -> Claim | None:
     """How the call can be shared; None when it is a sample of its own."""
     if call.request_id is not None:
-        body = _digest(_asked(call, route, args))
+        body = _digest(_asked(call, route, args), call.size)
         return Claim((route.account, call.request_id), body, request_id=call.request_id)
     policy = cache_policy(call.config.cache)
     if policy is None:
         return None
     asked = _asked(call, route, args)
     epoch = call.epoch if policy.per_epoch else None
-    key = _digest([SCHEMA, asked, policy.seconds, policy.scopes, epoch])
+    key = _digest([SCHEMA, asked, policy.seconds, policy.scopes, epoch], call.size)
     return Claim(key, key, seconds=policy.seconds)
 
 
@@ -88,12 +89,15 @@ def _message(message: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return message
 
 
-def _digest(value: JsonValue) -> bytes:
+def _digest(value: JsonValue, size: int = 0) -> bytes:
     """SHA-256 of the value as JSON. Long texts are written a slice at a time: one step over tens of
-    megabytes would hold Python's lock, and so the event loop, however far away it is made.
+    megabytes would hold Python's lock, and so the event loop, however far away it is made. A call
+    whose `size` is known to be small has none.
     """
+    if 0 < size <= _LONG:
+        return hashlib.sha256(_encode(value).encode("utf-8", "surrogatepass")).digest()
     long: dict[str, str] = {}
-    text = json.dumps(_cut_out(value, long), sort_keys=True, ensure_ascii=False)
+    text = _encode(_cut_out(value, long))
     digest = hashlib.sha256()
     for piece in _MARKS.split(text) if long else (text,):
         whole = long.get(piece)

@@ -82,7 +82,12 @@ class Attempts:
                 try:
                     if self.asking is not None:
                         await self.asking()
-                    output = await self._attempt(generate, route)
+                    sink = self.flight if self.flight.streamed else None
+                    limit = self.call.config.attempt_timeout
+                    if limit is None:  # the usual case; whoever waits long holds each frame
+                        output = await generate(self.call, route, sink)
+                    else:
+                        output = await self._within(limit, generate, route, sink)
                 except ModeldError as error:
                     failed, kind = error, kind_of(error)
                     if kind == "rate_limit":
@@ -104,11 +109,9 @@ class Attempts:
         self.queue_time += self.clock() - began
         return permit
 
-    async def _attempt(self, generate: Generate, route: Route) -> ModelOutput:
-        sink = self.flight if self.flight.streamed else None
-        limit = self.call.config.attempt_timeout
-        if limit is None:
-            return await generate(self.call, route, sink)
+    async def _within(
+        self, limit: float, generate: Generate, route: Route, sink: Sink | None
+    ) -> ModelOutput:
         with anyio.move_on_after(limit):
             return await generate(self.call, route, sink)
         raise GenerateTimeout(

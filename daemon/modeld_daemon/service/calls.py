@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TypeAlias
 
 import anyio
@@ -73,25 +71,34 @@ async def ready(sessions: Sessions, target: Target, named: Named | None = None) 
         await sessions.resolver.ready(_chosen(target, named).spec)
 
 
-@contextmanager
-def leased(
-    sessions: Sessions,
-    session: Session | None,
-    target: Target,
-    named: Named | None = None,
-) -> Iterator[Lease]:
+class leased:  # noqa: N801  # read as a word of its with statement
     """The lease that a request names: one of the session's, or one for this request alone."""
-    if target.WhichOneof("target") == "handle":
-        if session is None:
+
+    __slots__ = ("_borrowed", "_lease")
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        session: Session | None,
+        target: Target,
+        named: Named | None = None,
+    ) -> None:
+        self._borrowed = target.WhichOneof("target") != "handle"
+        if self._borrowed:
+            choice = _chosen(target, named)
+            asked = None if named is None else choice
+            self._lease = sessions.borrow(session, choice.spec, named, asked)
+        elif session is None:
             raise InvalidRequest("a handle needs its session: name it in 'modeld-session'")
-        yield session.lease(target.handle)
-        return
-    choice = _chosen(target, named)
-    lease = sessions.borrow(session, choice.spec, named, None if named is None else choice)
-    try:
-        yield lease
-    finally:
-        lease.give_back(close=False)
+        else:
+            self._lease = session.lease(target.handle)
+
+    def __enter__(self) -> Lease:
+        return self._lease
+
+    def __exit__(self, *_error: object) -> None:
+        if self._borrowed:
+            self._lease.give_back(close=False)
 
 
 def _chosen(target: Target, named: Named | None) -> Choice:

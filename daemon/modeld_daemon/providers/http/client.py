@@ -242,16 +242,14 @@ class HttpClient:
         if self._closed:
             raise self._closed_error()
         way = self._ways.get(endpoint.origin) or await self._find_way(endpoint.origin)
-        head = endpoint.bytes_for(body)
-        if way.proxy is not None and endpoint.origin.scheme == "http":
-            head = _absolute(head, endpoint, way.proxy)
         patience = patience or self._read_timeout
         for last in (False, True):
             idle = None if last else way.pool.take_idle()
             connection = idle or await self._connect(way)
             used, sent = connection.used, time.monotonic()
             try:
-                connection.start(head, body, patience, streams=streams)
+                # Made for each: who waits for a slow answer does not keep it.
+                connection.start(_head(endpoint, body, way.proxy), body, patience, streams=streams)
                 await connection.head()
             except Broken as broken:
                 way.pool.give_back(connection)
@@ -286,6 +284,13 @@ class HttpClient:
 
     def _closed_error(self) -> ModeldError:
         return ProviderUnavailable("The connection was closed", provider=self._provider)
+
+
+def _head(endpoint: Endpoint, body: bytes, proxy: Proxy | None) -> bytes:
+    head = endpoint.bytes_for(body)
+    if proxy is not None and endpoint.origin.scheme == "http":
+        return _absolute(head, endpoint, proxy)
+    return head
 
 
 def _absolute(head: bytes, endpoint: Endpoint, proxy: Proxy) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modeld.errors import ModeldError
+from modeld.errors import ModeldError, ProviderUnavailable
 from modeld.types import ModelOutput
 
 from ...core.call import Call, Route
@@ -12,7 +12,7 @@ from ..openai_chat.options import require_key
 from ..openai_responses.adapter import OpenAIResponses
 from ..openai_responses.options import read_responses_options
 from ..openai_sdk import OpenAISdk
-from ..unreached import telling_how_to_start
+from ..unreached import told_how_to_start
 from .choice import choose_api, is_own, usual_api
 
 __all__ = ["OpenAI", "build"]
@@ -47,10 +47,6 @@ class OpenAI:
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
-        with telling_how_to_start(self._row):
-            return await self._generate(call, route, sink)
-
-    async def _generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         api = choose_api(
             route.model,
             call.config,
@@ -59,8 +55,14 @@ class OpenAI:
             own=self._own,
             usual=self._usual,
         )
-        if api == "chat":
-            return await self._chat.generate(call, route, sink)
+        try:
+            if api == "chat":
+                return await self._chat.generate(call, route, sink)
+            return await self._respond(call, route, sink)
+        except ProviderUnavailable as error:
+            raise told_how_to_start(error, self._row) from None
+
+    async def _respond(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         try:
             return await self._responses.generate(call, route, sink)
         except ModeldError as error:
@@ -81,8 +83,10 @@ class OpenAI:
 
     async def models(self) -> list[ModelListing] | None:
         """What `GET /models` lists."""
-        with telling_how_to_start(self._row):
+        try:
             return await self.sdk.models()
+        except ProviderUnavailable as error:
+            raise told_how_to_start(error, self._row) from None
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import lru_cache, partial
 
 from modeld.errors import ModelNotFound
 from modeld.types import ModelOutput
@@ -50,19 +51,22 @@ class OpenAIChat:
         self._row = row
         self._options = options
         self._warned: set[str] = set()
+        self._quirks_of = lru_cache(256)(partial(read_quirks, row.quirks))
         self.sdk = sdk
 
     async def generate(self, call: Call, route: Route, sink: Sink | None) -> ModelOutput:
         """Makes one answer."""
         prepared = await self.sdk.prepared()
         started = time.perf_counter()
-        quirks = read_quirks(self._row.quirks, route.model)
+        quirks = self._quirks_of(route.model)
         streams = self._options.streams(call.config, sink is not None, quirks.stream_above)
         request = self._request(call, route, quirks, stream=streams)
         emulated = emulates_tools(self._options, quirks)
         exchange = Exchange(call, route, sink, quirks, emulated=emulated, fold=self.fold)
         request.body["model"] = self.sdk.wire_name(route.model)
         body = dumps(request.body)
+        warnings = request.warnings
+        del request  # thousands may wait for their answers
         path = await self.sdk.path(route.model, self.path)
         endpoint = await prepared.endpoint(path, body, call.config.extra_headers)
         try:
@@ -81,8 +85,8 @@ class OpenAIChat:
                 missing, prepared, route.model, self._row.quirks
             ) from None
         output.time = time.perf_counter() - started
-        if request.warnings:
-            self._warn(request, output)
+        if warnings:
+            self._warn(warnings, output)
         return output
 
     async def count_tokens(self, call: Call, route: Route) -> TokenCount:  # noqa: ARG002
@@ -107,10 +111,10 @@ class OpenAIChat:
             stream=stream,
         )
 
-    def _warn(self, request: WireRequest, output: ModelOutput) -> None:
+    def _warn(self, warnings: list[str], output: ModelOutput) -> None:
         """To the caller with each output, to the log once."""
-        output.metadata = {**(output.metadata or {}), "warnings": request.warnings}
-        for warning in request.warnings:
+        output.metadata = {**(output.metadata or {}), "warnings": warnings}
+        for warning in warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
                 log.warning("%s: %s", self._row.name, warning)
