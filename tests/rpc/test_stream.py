@@ -8,9 +8,18 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from modeld import get_model, rpc
+from modeld.errors import PrerequisiteError
 from modeld.rpc.messages import Messages
 from tests.fakes.acting import until
+
+
+def test_a_grpc_without_what_the_stream_is_made_of_is_told(house, monkeypatch):
+    monkeypatch.setattr("grpc._channel.Channel.stream_stream", lambda *_: object())
+    with pytest.raises(PrerequisiteError, match="cannot use grpcio"):
+        get_model("free/model").generate_sync("hi")
 
 
 def test_a_message_that_cannot_be_made_loses_no_call(house, actor, monkeypatch):

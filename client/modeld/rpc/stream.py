@@ -26,6 +26,7 @@ from typing import Any
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # what the stub itself is made of
 
+from ..errors import PrerequisiteError
 from ..v1 import session_service_pb2 as pb
 from .messages import Messages
 
@@ -82,6 +83,11 @@ class Stream:
     def _opened(self, channel: grpc.Channel, metadata: tuple[tuple[str, str], ...]) -> Any:
         """The call, as grpc's stub makes it."""
         stub: Any = channel.stream_stream(CONNECT)
+        if not hasattr(stub, "_managed_call"):
+            raise PrerequisiteError(
+                f"This version of modeld cannot use grpcio {grpc.__version__}: install an older one, "
+                f"or a newer modeld."
+            )
         start = (
             cygrpc.SendInitialMetadataOperation(metadata, 0),
             cygrpc.ReceiveStatusOnClientOperation(0),
