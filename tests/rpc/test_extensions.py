@@ -166,6 +166,14 @@ def test_a_process_that_hangs_is_ended_and_calls_not_begun_move_to_the_next(
     assert pids[0] != pids[1]
 
 
+def test_parts_without_end_are_no_sign_of_life(house, monkeypatch):
+    monkeypatch.setattr(host, "STALL_SECONDS", 1.0)
+    with pytest.raises(errors.InternalError, match="blocked its event loop"):
+        for _ in get_model("deadly/flood", memoize=False).stream_sync("hi"):
+            pass
+    assert ask("deadly/pid")
+
+
 @pytest.mark.parametrize(
     "name, error, words",
     [

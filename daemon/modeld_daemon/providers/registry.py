@@ -83,6 +83,7 @@ class Registry:
         plugins: `module:name` of extensions that the settings name, by provider.
         starting: Which servers may be started, and how.
         trusting: Whether code that comes with a model's repository may run when a caller asks for it.
+        home: The daemon's home, by which extensions find it when they are clients of it, too.
     """
 
     def __init__(
@@ -93,12 +94,13 @@ class Registry:
         *,
         starting: Starting | None = None,
         trusting: bool = False,
+        home: str | None = None,
     ) -> None:
         self._premises = Premises(
             data_folder=data_folder, starting=starting or Starting(), trusting=trusting
         )
         self._rows = {row.name: row for row in sorted(rows, key=lambda row: row.name)}
-        self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys())
+        self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys(), home)
         self._shared: dict[str, Any] = {}
 
     def rows(self) -> list[Row]:
