@@ -130,12 +130,7 @@ class Registry:
 
     def check(self, row: Row, model: str, connection: Connection) -> None:
         """Raises at once what would make every call fail."""
-        if not self.installed(row):
-            raise PrerequisiteError(
-                f"{row.name} requires the optional package {' and '.join(row.packages)}. "
-                f"Install with: {self.install_hint(row)}",
-                provider=row.name,
-            )
+        self._check_installed(row)
         if row.dialect not in DIALECTS:
             return  # an extension's own: nothing of it runs here
         if row.network and connection.base_url is not None:
@@ -143,6 +138,14 @@ class Registry:
         check: Any = _load(DIALECTS[row.dialect].check)
         with self._naming(row):
             check(row, model, connection, self._opened(row.dialect))
+
+    def _check_installed(self, row: Row) -> None:
+        if not self.installed(row):
+            raise PrerequisiteError(
+                f"{row.name} requires the optional package {' and '.join(row.packages)}. "
+                f"Install with: {self.install_hint(row)}",
+                provider=row.name,
+            )
 
     async def build(self, row: Row, connection: Connection) -> Provider:
         """Builds the provider. An SDK may take a second to import: a thread does it."""
@@ -178,9 +181,11 @@ class Registry:
         return self._shared[dialect]
 
     def models(self, provider: str) -> list[ModelListing]:
-        """Models that are known without asking a server."""
+        """Models that are known without asking a server. Of a provider that is named, its packages
+        must be there.
+        """
         if provider:
-            self.row(provider)
+            self._check_installed(self.row(provider))
         listed: list[ModelListing] = []
         for row in self.rows():
             if provider not in ("", row.name) or not self.installed(row):
