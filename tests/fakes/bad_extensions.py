@@ -140,6 +140,15 @@ class Nested(Plain):
 
 
 number = 42
+needy = Row(
+    name="needy",
+    dialect="openai_chat",
+    description="",
+    key_required=False,
+    base_url="http://127.0.0.1:9/v1",
+    packages=("no_such_package",),
+    extra="all",
+)
 shared = Shared()
 dialect = Row(name="dialect", dialect="telepathy", description="")
 quirky = Row(

@@ -28,6 +28,7 @@ PLUGINS = {
     "number": f"{BAD}:number",
     "dialect": f"{BAD}:dialect",
     "quirky": f"{BAD}:quirky",
+    "needy": f"{BAD}:needy",
     "absent": "no_such_package:provider",
     "nothing": f"{BAD}:nothing",
     "crash": "tests.fakes.crashing_extension:provider",
@@ -196,6 +197,11 @@ def test_one_that_cannot_be_used_says_why(house, name, error, words):
             ask(f"{name}/m")
         assert f"'{name}'" in str(caught.value)
     assert ask("shared/m") == "shared"
+
+
+def test_what_a_row_needs_is_named_and_no_extra_of_modeld(house):
+    with pytest.raises(errors.PrerequisiteError, match="package no_such_package. Install it where"):
+        ask("needy/m")
 
 
 def test_an_import_that_takes_long_holds_up_nobody(house, monkeypatch):

@@ -117,8 +117,10 @@ class Registry:
         return all(importlib.util.find_spec(package) is not None for package in row.packages)
 
     def install_hint(self, row: Row) -> str:
-        """The command that installs what the row needs."""
-        return f"pip install 'modeld[{row.extra}]'" if row.extra else ""
+        """The command that installs what the row needs; empty where nobody knows it."""
+        extension = self._extensions.extension(row)
+        distribution = "modeld" if extension is None else extension.origin.distribution
+        return f"pip install '{distribution}[{row.extra}]'" if distribution and row.extra else ""
 
     def features(self, row: Row) -> tuple[str, ...]:
         """What can be asked of it; of an extension, what is known of it."""
@@ -141,9 +143,10 @@ class Registry:
 
     def _check_installed(self, row: Row) -> None:
         if not self.installed(row):
+            hint = self.install_hint(row)
             raise PrerequisiteError(
                 f"{row.name} requires the optional package {' and '.join(row.packages)}. "
-                f"Install with: {self.install_hint(row)}",
+                + (f"Install with: {hint}" if hint else "Install it where the daemon runs."),
                 provider=row.name,
             )
 
