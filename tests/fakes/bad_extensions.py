@@ -69,6 +69,11 @@ class Bad:
         output.usage = types.ModelUsage(input_tokens=2**70)
         return output
 
+    async def _time(self):
+        output = _output()
+        output.time = float("nan")
+        return output
+
     async def _empty(self):
         return types.ModelOutput()
 

@@ -80,6 +80,7 @@ def test_calls_of_plain_functions_run_side_by_side(house):
         ("shape", errors.InternalError, "cannot be used"),
         ("surrogate", errors.InternalError, "cannot be used"),
         ("usage", errors.InternalError, "input_tokens"),
+        ("time", errors.InternalError, "time of its ModelOutput is nan"),
         ("empty", errors.InternalError, "no choices"),
         ("limits", errors.InvalidRequest, "so"),
         ("gone", errors.InternalError, "not the daemon"),
