@@ -52,7 +52,7 @@ HOUSE: Mapping[str, str] = {
     "fail_on_refusal": "core",
     "extra_headers": "head of the request",
     "max_tool_output": "the caller's loop of tools",
-    "cache": "not built yet",
+    "cache": "core",
     "batch": "not built yet",
 }
 # Values to try; a field that is not named is true, or 1.

@@ -69,6 +69,11 @@ class Bad:
         output.usage = types.ModelUsage(input_tokens=2**70)
         return output
 
+    async def _time(self):
+        output = _output()
+        output.time = float("nan")
+        return output
+
     async def _empty(self):
         return types.ModelOutput()
 
@@ -140,6 +145,15 @@ class Nested(Plain):
 
 
 number = 42
+needy = Row(
+    name="needy",
+    dialect="openai_chat",
+    description="",
+    key_required=False,
+    base_url="http://127.0.0.1:9/v1",
+    packages=("no_such_package",),
+    extra="all",
+)
 shared = Shared()
 dialect = Row(name="dialect", dialect="telepathy", description="")
 quirky = Row(

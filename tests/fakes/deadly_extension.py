@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from modeld import get_model
 from modeld_daemon.extension import RateLimit, RateLimits, Row, types
 
 MEGABYTE = 1 << 20
@@ -32,6 +33,8 @@ class Deadly:
         return await getattr(self, f"_{route.model}")(call)
 
     async def stream(self, call, route, sink):
+        while route.model == "flood":
+            sink.text("on and on ")
         if route.model != "parts":
             return await self.generate(call, route)
         sink.reasoning("hm")
@@ -52,6 +55,9 @@ class Deadly:
 
     async def _pid(self, call):
         return _output(os.getpid())
+
+    async def _client(self, call):
+        return _output((await get_model("deadly/pid").generate("hi")).completion)
 
     async def _calls_so_far(self, call):
         return _output(self._calls)

@@ -195,6 +195,10 @@ def test_secrets_go_by_the_socket_alone_and_what_is_printed_to_the_log(home, mon
     until(lambda: "more lines" in log.read_text() or "line 4999" in log.read_text())
 
 
+def test_an_extension_that_is_a_client_too_asks_the_same_daemon(home):
+    assert ask("deadly/client") == ask("deadly/pid")
+
+
 def test_nothing_is_started_for_those_who_use_none(home):
     assert ask("mockllm/m")
     done = subprocess.run(

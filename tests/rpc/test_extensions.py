@@ -28,6 +28,7 @@ PLUGINS = {
     "number": f"{BAD}:number",
     "dialect": f"{BAD}:dialect",
     "quirky": f"{BAD}:quirky",
+    "needy": f"{BAD}:needy",
     "absent": "no_such_package:provider",
     "nothing": f"{BAD}:nothing",
     "crash": "tests.fakes.crashing_extension:provider",
@@ -79,6 +80,7 @@ def test_calls_of_plain_functions_run_side_by_side(house):
         ("shape", errors.InternalError, "cannot be used"),
         ("surrogate", errors.InternalError, "cannot be used"),
         ("usage", errors.InternalError, "input_tokens"),
+        ("time", errors.InternalError, "time of its ModelOutput is nan"),
         ("empty", errors.InternalError, "no choices"),
         ("limits", errors.InvalidRequest, "so"),
         ("gone", errors.InternalError, "not the daemon"),
@@ -166,6 +168,14 @@ def test_a_process_that_hangs_is_ended_and_calls_not_begun_move_to_the_next(
     assert pids[0] != pids[1]
 
 
+def test_parts_without_end_are_no_sign_of_life(house, monkeypatch):
+    monkeypatch.setattr(host, "STALL_SECONDS", 1.0)
+    with pytest.raises(errors.InternalError, match="blocked its event loop"):
+        for _ in get_model("deadly/flood", memoize=False).stream_sync("hi"):
+            pass
+    assert ask("deadly/pid")
+
+
 @pytest.mark.parametrize(
     "name, error, words",
     [
@@ -188,6 +198,11 @@ def test_one_that_cannot_be_used_says_why(house, name, error, words):
             ask(f"{name}/m")
         assert f"'{name}'" in str(caught.value)
     assert ask("shared/m") == "shared"
+
+
+def test_what_a_row_needs_is_named_and_no_extra_of_modeld(house):
+    with pytest.raises(errors.PrerequisiteError, match="package no_such_package"):
+        ask("needy/m")
 
 
 def test_an_import_that_takes_long_holds_up_nobody(house, monkeypatch):

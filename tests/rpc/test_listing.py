@@ -79,6 +79,14 @@ def test_what_runs_here_is_listed_without_a_server(server):
     assert [model.name for model in daemon.list_models("mockllm", ask=True)] == ["mockllm/model"]
 
 
+@pytest.mark.parametrize("provider", ["local", "hf", "openai"])
+def test_what_must_be_installed_first_is_told(server, provider, monkeypatch):
+    monkeypatch.setattr(Registry, "installed", lambda self, row: row.name != provider)
+    with pytest.raises(errors.PrerequisiteError, match=r"pip install 'modeld\["):
+        daemon.list_models(provider, ask=True)
+    assert all(model.name.partition("/")[0] != provider for model in daemon.list_models())
+
+
 def test_providers_say_where_the_key_is_from_and_never_show_it(server, tmp_path, monkeypatch):
     monkeypatch.delenv("MISTRAL_API_KEY")
     monkeypatch.delenv("ANTHROPIC_API_KEY")

@@ -129,6 +129,7 @@ def compose(life: Life, tasks: anyio.abc.TaskGroup) -> House:
             Path(home.servers), home.config, _servers(life.settings), life.redactor.register
         ),
         trusting=_trusting(life.settings),
+        home=home.path,
     )
     clients = Clients(source, tasks)
     flying = Tasks()

@@ -83,6 +83,7 @@ class Registry:
         plugins: `module:name` of extensions that the settings name, by provider.
         starting: Which servers may be started, and how.
         trusting: Whether code that comes with a model's repository may run when a caller asks for it.
+        home: The daemon's home, by which extensions find it when they are clients of it, too.
     """
 
     def __init__(
@@ -93,12 +94,13 @@ class Registry:
         *,
         starting: Starting | None = None,
         trusting: bool = False,
+        home: str | None = None,
     ) -> None:
         self._premises = Premises(
             data_folder=data_folder, starting=starting or Starting(), trusting=trusting
         )
         self._rows = {row.name: row for row in sorted(rows, key=lambda row: row.name)}
-        self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys())
+        self._extensions = Extensions(plugins or {}, self._rows.keys(), DIALECTS.keys(), home)
         self._shared: dict[str, Any] = {}
 
     def rows(self) -> list[Row]:
@@ -115,8 +117,10 @@ class Registry:
         return all(importlib.util.find_spec(package) is not None for package in row.packages)
 
     def install_hint(self, row: Row) -> str:
-        """The command that installs what the row needs."""
-        return f"pip install 'modeld[{row.extra}]'" if row.extra else ""
+        """The command that installs what the row needs; empty where nobody knows it."""
+        extension = self._extensions.extension(row)
+        distribution = "modeld" if extension is None else extension.origin.distribution
+        return f"pip install '{distribution}[{row.extra}]'" if distribution and row.extra else ""
 
     def features(self, row: Row) -> tuple[str, ...]:
         """What can be asked of it; of an extension, what is known of it."""
@@ -128,12 +132,7 @@ class Registry:
 
     def check(self, row: Row, model: str, connection: Connection) -> None:
         """Raises at once what would make every call fail."""
-        if not self.installed(row):
-            raise PrerequisiteError(
-                f"{row.name} requires the optional package {' and '.join(row.packages)}. "
-                f"Install with: {self.install_hint(row)}",
-                provider=row.name,
-            )
+        self._check_installed(row)
         if row.dialect not in DIALECTS:
             return  # an extension's own: nothing of it runs here
         if row.network and connection.base_url is not None:
@@ -141,6 +140,15 @@ class Registry:
         check: Any = _load(DIALECTS[row.dialect].check)
         with self._naming(row):
             check(row, model, connection, self._opened(row.dialect))
+
+    def _check_installed(self, row: Row) -> None:
+        if not self.installed(row):
+            hint = self.install_hint(row)
+            raise PrerequisiteError(
+                f"{row.name} requires the optional package {' and '.join(row.packages)}. "
+                + (f"Install with: {hint}" if hint else "Install it where the daemon runs."),
+                provider=row.name,
+            )
 
     async def build(self, row: Row, connection: Connection) -> Provider:
         """Builds the provider. An SDK may take a second to import: a thread does it."""
@@ -176,9 +184,11 @@ class Registry:
         return self._shared[dialect]
 
     def models(self, provider: str) -> list[ModelListing]:
-        """Models that are known without asking a server."""
+        """Models that are known without asking a server. Of a provider that is named, its packages
+        must be there.
+        """
         if provider:
-            self.row(provider)
+            self._check_installed(self.row(provider))
         listed: list[ModelListing] = []
         for row in self.rows():
             if provider not in ("", row.name) or not self.installed(row):

@@ -75,7 +75,7 @@ class Watchdog:
             self._timer = None
 
     def heard(self) -> None:
-        """The process said something."""
+        """The process said something of itself: more than a part of an answer."""
         self._silent = 0.0
 
     def moved(self, id: int, count: int | None = None) -> None:
@@ -85,6 +85,8 @@ class Watchdog:
             return
         if count is None or count != pulse.count:
             pulse.still = 0.0
+            if pulse.deaf:  # how far a load is, is all that it says
+                self._silent = 0.0
         if count is not None:
             pulse.count = count
 

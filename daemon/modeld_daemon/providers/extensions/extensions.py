@@ -36,14 +36,20 @@ class Extensions:
         configured: `module:name` of those that the settings name.
         taken: Names of the daemon's own providers.
         dialects: Dialects that a row may have.
+        home: The daemon's home.
     """
 
     def __init__(
-        self, configured: Mapping[str, str], taken: Collection[str], dialects: Collection[str]
+        self,
+        configured: Mapping[str, str],
+        taken: Collection[str],
+        dialects: Collection[str],
+        home: str | None = None,
     ) -> None:
         self._configured = configured
         self._taken = taken
         self._dialects = dialects
+        self._home = home
         self._found: dict[str, list[Origin]] = {}
         self._looked = float("-inf")
         self._loaded: dict[str, Extension] = {}
@@ -109,7 +115,7 @@ class Extensions:
 
     def _host(self, origin: Origin) -> Host:
         if origin not in self._hosts:
-            self._hosts[origin] = Host(origin, self._pool, self._dialects)
+            self._hosts[origin] = Host(origin, self._pool, self._dialects, self._home)
         return self._hosts[origin]
 
     def engines(self) -> list[EngineListing]:

@@ -140,6 +140,8 @@ def _tell(event: JsonObject, call: Call, sink: Sink | None) -> None:
 def _check(origin: Origin, output: ModelOutput) -> None:
     if not output.choices:
         raise origin.fault("its ModelOutput has no choices")
+    if output.time is not None and not 0 <= output.time < LARGEST:
+        raise origin.fault(f"time of its ModelOutput is {output.time}")
     for field in dataclasses.fields(ModelUsage):
         value = None if output.usage is None else getattr(output.usage, field.name)
         if value is not None and not 0 <= value < LARGEST:

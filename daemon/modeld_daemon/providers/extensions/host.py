@@ -61,12 +61,21 @@ class Host:
         origin: Which extension.
         pool: Where its process is counted.
         dialects: Dialects that a row may have.
+        home: The daemon's home, which is said to its process: one that asks modeld for models of
+            others asks this daemon, and starts none.
     """
 
-    def __init__(self, origin: Origin, pool: EnginePool, dialects: Collection[str]) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        pool: EnginePool,
+        dialects: Collection[str],
+        home: str | None = None,
+    ) -> None:
         self.origin = origin
         self._pool = pool
         self._dialects = dialects
+        self._home = home
         self._engine: Engine | None = None
 
     async def describe(self) -> Extension:
@@ -136,6 +145,8 @@ class Host:
 
     def _make(self) -> Engine:
         kept = {name: os.environ[name] for name in _TRUST if name in os.environ}
+        if self._home is not None:
+            kept["MODELD_HOME"] = self._home
         self._engine = Engine(
             f"the extension '{self.origin.name}'",
             PROGRAM,

@@ -13,7 +13,7 @@ from ...core.ports import Row
 from ...core.sessions import ACCEPTED
 from ...extension import GROUP
 from ..row_quirks import wrong_quirk
-from .origin import Origin
+from .origin import CONFIGURED, Origin
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -57,7 +57,7 @@ def find(configured: Mapping[str, str], taken: Collection[str]) -> dict[str, lis
         if all(origin.place != other.place for other in found.setdefault(point.name, [])):
             found[point.name].append(origin)
     for name, place in configured.items():
-        found[name] = [Origin(name, place, "config.toml")]
+        found[name] = [Origin(name, place, CONFIGURED)]
     for name in list(found):
         if name in taken or not name or "/" in name:
             why = "there is a provider of that name" if name in taken else "it has a bad name"

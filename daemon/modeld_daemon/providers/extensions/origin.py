@@ -19,13 +19,16 @@ from modeld.errors import (
 
 from ..engine.words import Death
 
-__all__ = ["Origin"]
+__all__ = ["CONFIGURED", "Origin"]
 
 log = logging.getLogger("modeld.extensions")
 
 _FOREIGN = frozenset(ERROR_BY_REASON.values()) - {Cancelled, DaemonUnavailable}
 """What an extension may raise. The other two say something of the daemon or of the caller."""
 _LONGEST = 86_400.0
+
+CONFIGURED = "config.toml"
+"""The package of an extension that the settings name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Origin:
     package: str = ""
     """The distribution that registered it, or where the configuration names it."""
     summary: str = ""
+
+    @property
+    def distribution(self) -> str:
+        """What pip knows it by; empty where the configuration names it."""
+        return "" if self.package == CONFIGURED else self.package
 
     def __str__(self) -> str:
         return f"The extension '{self.name}' ({self.place})"
