@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import TypeVar, overload
 
+from ..errors import InvalidRequest
 from ..types import ChatMessage, JsonObject, Value
+
+M = TypeVar("M")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -26,6 +29,24 @@ class Sample(Value):
     sandbox: str | list[str] | None = None
     files: dict[str, str] | None = None
     setup: str | None = None
+
+    def metadata_as(self, cls: type[M]) -> M:
+        """The metadata as a pydantic class has it."""
+        return as_class(self.metadata, cls)
+
+
+def as_class(metadata: JsonObject | None, cls: type[M]) -> M:
+    """Metadata as a value of a pydantic class.
+
+    Raises:
+        InvalidRequest: There is none (also a ValueError), or the class is no pydantic one.
+    """
+    fields = getattr(cls, "model_fields", None)
+    if metadata is None:
+        raise InvalidRequest("the sample has no metadata")
+    if fields is None:
+        raise InvalidRequest(f"metadata_as takes a pydantic class, not {cls!r:.80}")
+    return cls(**{name: value for name, value in metadata.items() if name in fields})
 
 
 class Target(Sequence[str]):

@@ -6,7 +6,7 @@ import asyncio
 import time
 import traceback
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import Any
@@ -93,7 +93,7 @@ class SampleRun:
             earlier.append(outcome.record.error)
 
     async def _try(self, sample: Sample, id: int | str, epoch: int) -> Outcome:
-        resolved, limits = self._resolved, self._limits
+        resolved, limits = self._resolved, replace(self._limits)
         record = EvalSample(id=id, epoch=epoch, input=sample.input, target=sample.target)
         transcript = Transcript(
             resolved.model,
@@ -110,6 +110,7 @@ class SampleRun:
         state, error = None, None
         try:
             state = await self._state(sample, id, epoch)
+            state.limits = limits
             record.uuid = state.uuid
             use_store(state)
             state = await self._solve(state, record)
@@ -132,6 +133,8 @@ class SampleRun:
             messages = [ChatMessageUser(sample.input, source="input")]
         else:
             messages = await materialize_media(deepcopy(sample.input))
+            for message in messages:
+                message.source = "input"
         return TaskState(
             ModelName(self._resolved.model),
             id,
@@ -145,8 +148,8 @@ class SampleRun:
 
     async def _solve(self, state: TaskState, record: EvalSample) -> TaskState:
         """The solvers in their order. A limit ends them, and the answer so far is scored."""
-        state.message_limit, state.token_limit = self._limits.messages, self._limits.tokens
-        clock = asyncio.timeout(self._limits.seconds)
+        seconds = state.limits.seconds
+        clock = asyncio.timeout(seconds)
         try:
             async with clock:
                 return await Chain(self._steps)(state, self._generate)
@@ -155,8 +158,8 @@ class SampleRun:
         except TimeoutError:
             if not clock.expired():
                 raise
-            assert self._limits.seconds is not None  # the clock had an end
-            record.limit = EvalSampleLimit("time", self._limits.seconds)
+            assert seconds is not None  # the clock had an end
+            record.limit = EvalSampleLimit("time", seconds)
         return state
 
     async def _generate(
@@ -175,7 +178,7 @@ class SampleRun:
             if _is_over(state) or tool_calls == "none":
                 return state
             self._check_room(state)
-            answers = await execute_tools(state.messages, state.tools, most)
+            answers = (await execute_tools(state.messages, state.tools, most)).messages
             state.messages.extend(answers)
             if not answers or _is_over(state) or tool_calls == "single":
                 return state
