@@ -170,6 +170,15 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, monkeypatch, text, spec, sa
 def test_a_wrong_argument_of_a_task_is_named():
     with pytest.raises(InvalidRequest, match=r"task 'clues'.*'colour'"):
         Loader({"colour": 1}).load(clues)
+
+    @task
+    def other(colour: str = "red"):
+        return Task(name=colour)
+
+    # Of several tasks each takes what it has.
+    assert [t.name for t in Loader({"colour": "blue"}).load([clues, other])] == ["clues", "blue"]
+    with pytest.raises(InvalidRequest, match=r"task 'clues', 'other': .* no argument 'x'"):
+        Loader({"colour": "blue", "x": 1}).load([clues, other])
     with pytest.raises(InvalidRequest, match="a Task is expected, not int"):
         Loader({}).load([5])
 

@@ -38,22 +38,34 @@ class Loader:
 
     def __init__(self, task_args: Mapping[str, Any]) -> None:
         self._args = dict(task_args)
+        self._made_from: list[str] = []
+        self._taken: set[str] = set()
+        """The arguments that some task function has."""
         self._files: dict[Path, list[Callable[..., Task]]] = {}
 
     def load(self, tasks: Tasks) -> list[Task]:
-        """The tasks, in their order.
+        """The tasks, in their order. Of several, each takes the arguments that it has.
 
         Raises:
             PrerequisiteError: A file is missing, has no task or has an error in it.
-            InvalidRequest: Something is no task, or has not such an argument.
+            InvalidRequest: Something is no task, or no task has such an argument.
         """
+        loaded = self._load(tasks)
+        unknown = self._args.keys() - self._taken
+        if self._made_from and unknown:
+            names = ", ".join(f"'{name}'" for name in self._made_from)
+            said = ", ".join(f"'{name}'" for name in sorted(unknown))
+            raise InvalidRequest(f"task {names}: there is no argument {said}")
+        return loaded
+
+    def _load(self, tasks: Tasks) -> list[Task]:
         if tasks is None:
             found = [path for path in task_files(Path()) if not path.name.startswith("_")]
             if not found:
                 raise PrerequisiteError("No tasks were named, and no file here has any.")
             return [task for path in found for task in self._from_file(str(path))]
         if isinstance(tasks, (list, tuple)):
-            return [task for one in tasks for task in self.load(one)]
+            return [task for one in tasks for task in self._load(one)]
         if isinstance(tasks, (str, Path)):
             return self._from_file(str(tasks))
         if isinstance(tasks, Task):
@@ -107,18 +119,27 @@ class Loader:
             return [self._made(make) for make in made]
 
     def _made(self, make: Callable[..., Task]) -> Task:
+        args = self._args_of(make)
+        self._made_from.append(_name(make))
+        self._taken |= args.keys()
         try:
-            return called(lambda: make(**self._args))
+            return called(lambda: make(**args))
         except ModeldError:
             raise
         except Exception as error:
-            if isinstance(error, TypeError) and "argument" in str(error) and self._args:
+            if isinstance(error, TypeError) and "argument" in str(error) and args:
                 raise InvalidRequest(f"task '{_name(make)}': {error}") from error
             path = inspect.getsourcefile(inspect.unwrap(make))
             place = _place(error, Path(path)) if path else ""
             raise PrerequisiteError(
                 f"The task '{_name(make)}' cannot be made: {type(error).__name__}: {error}{place}"
             ) from error
+
+    def _args_of(self, make: Callable[..., Task]) -> dict[str, Any]:
+        parameters = inspect.signature(make).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return self._args
+        return {name: value for name, value in self._args.items() if name in parameters}
 
     def _functions(self, path: Path) -> list[Callable[..., Task]]:
         if path not in self._files:
