@@ -40,7 +40,13 @@ from modeld.solver import (
     use_tools,
 )
 from modeld.tool import tool
-from modeld.types import CallInfo, ChatMessageUser, GenerateInput, ModelEvent
+from modeld.types import (
+    CallInfo,
+    ChatMessageSystem,
+    ChatMessageUser,
+    GenerateInput,
+    ModelEvent,
+)
 from modeld.util import store
 from tests.fakes.scripted import Counting, last, scripted
 
@@ -330,6 +336,25 @@ def test_a_scorer_that_raises_is_an_error_of_the_sample():
     assert log.samples[0].scores["match"].value == "C"
 
 
+def test_the_error_of_a_grader_is_the_error_of_the_sample():
+    def broken(input, tools, tool_choice, config):
+        raise ZeroDivisionError("a defect of the grader")
+
+    graders = [scripted(broken), scripted(broken)]
+    for model in (graders, graders[0]):
+        task = Task(questions(1), scorer=model_graded_qa(model=model))
+        log = only(eval(task, model=scripted("0")))
+        assert "defect of the grader" in log.error.message
+        assert "Group" not in log.error.message
+
+
+def test_messages_of_a_dataset_are_marked_as_input():
+    asked = [ChatMessageSystem("s"), ChatMessageUser("q")]
+    log = only(eval(Task([Sample(asked)]), model=scripted("0")))
+    assert [m.source for m in log.samples[0].messages] == ["input", "input", "generate"]
+    assert [m.source for m in asked] == [None, None]
+
+
 def test_limits_end_samples_and_are_no_errors():
     @solver
     def endless():
@@ -350,6 +375,20 @@ def test_limits_end_samples_and_are_no_errors():
     log = only(eval(task, model=scripted("0"), token_limit=10))
     assert log.samples[0].limit.type == "token"
     assert log.samples[0].model_usage["mockllm/model"].total_tokens > 10
+
+    @solver
+    def limited(**limits):
+        async def solve(state, generate):
+            for name, value in limits.items():
+                setattr(state, name, value)
+            return await endless()(state, generate)
+
+        return solve
+
+    for limits, kind in (({"message_limit": 3}, "message"), ({"token_limit": 5}, "token")):
+        log = only(eval(task_with(task, solver=limited(**limits)), model=scripted("0")))
+        assert [s.limit.type for s in log.samples] == [kind, kind]
+        assert {s.limit.limit for s in log.samples} == set(limits.values())
 
     @solver
     def asleep():
