@@ -96,6 +96,16 @@ def test_a_log_reads_as_it_was_written(folder):
     assert len(read_eval_log(folder / "other.json").samples) == 24
 
 
+def test_a_log_that_is_cut_off_is_told_with_its_path(folder):
+    log = only(eval(sums(), model=scripted(last(remainder))))
+    text = Path(log.location).read_text()
+    ends = [text.index('"samples": [\n') + 100, text.rindex("{", 0, text.rindex('"epoch"'))]
+    for end in [*ends, text.rindex("]\n}")]:
+        (folder / "cut.json").write_text(text[:end])
+        with pytest.raises(InvalidRequest, match=r"cut\.json is cut off"):
+            len(read_eval_log(folder / "cut.json").samples)
+
+
 def test_a_log_of_another_writer_is_read_as_a_whole(folder):
     log = only(eval(sums(), model=scripted(last(remainder))))
     path = folder / "indented.json"

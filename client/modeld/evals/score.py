@@ -92,12 +92,19 @@ class Score(Value):
 
 @dataclass(slots=True, eq=False, repr=False)
 class SampleScore(Value):
-    """A score with the sample that it is for, as metrics see it."""
+    """A score with the sample that it is for, as metrics see it. It can be used as the score, which
+    is what metrics of `list[Score]` get in the reference.
+    """
 
     score: Score
     sample_id: str | int | None = None
     sample_metadata: JsonObject | None = None
     scorer: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked for by copy and pickle, also while there is no score yet
+            raise AttributeError(name)
+        return getattr(self.score, name)
 
 
 ValueToFloat: TypeAlias = Callable[[Any], float]
