@@ -50,6 +50,25 @@ def test_a_byte_order_mark_is_no_part_of_json(tmp_path, name, text):
     assert [s.input for s in json_dataset(path)] == ["q"]
 
 
+def test_a_sample_has_the_types_that_it_should():
+    class Word(str):
+        __slots__ = ()
+
+    said = Sample([{"role": "user", "content": "q"}], target=("a", "b"))  # type: ignore[arg-type]
+    assert isinstance(said.input[0], ChatMessageUser)
+    assert (said.target, Sample("q", target=Word("a")).target) == (["a", "b"], "a")
+    for fields, what in (
+        ({"input": 5}, "input: expected str or list, got int"),
+        ({"input": ["q"]}, r"input\[0\]"),
+        ({"input": "q", "target": 5}, "target: expected str or list, got int"),
+        ({"input": "q", "id": 1.5}, "id: expected int or str, got float"),
+        ({"input": "q", "choices": [1]}, r"choices\[0\]: expected str, got int"),
+        ({"input": "q", "metadata": "x"}, "metadata: expected object"),
+    ):
+        with pytest.raises(InvalidRequest, match=rf"Sample\.{what}"):
+            Sample(**fields)
+
+
 def test_metadata_is_read_as_a_class():
     @dataclass
     class Level:  # what is asked of a pydantic class, without pydantic

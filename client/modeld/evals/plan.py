@@ -10,6 +10,7 @@ from typing import Any
 from ..handle import Model
 from ..types import JsonObject, ModelConfig, new_id
 from ..types.jsonable import jsonable
+from ..types.value import fitted
 from .log import (
     EvalConfig,
     EvalDataset,
@@ -30,7 +31,7 @@ _SECRET = re.compile(r"(?i)(api[-_]?key|token|secret|password|credential|^aws_)"
 
 
 def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> EvalLog:
-    """The log of a task that has not begun."""
+    """The log of a task that has not begun; `InvalidRequest` when it could not be read again."""
     task, model = resolved.task, resolved.model
     about = registered(task) or Registered("task", task.name)
     spec = EvalSpec(
@@ -59,6 +60,7 @@ def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> 
         metadata={**(task.metadata or {}), **(options.metadata or {})} or None,
         scorers=[_scorer(one, task.metrics) for one in task.scorer] or None,
     )
+    fitted(spec, "task", "task_version", "task_display_name", "tags")
     steps = [_step(one) for one in [*task.setup, *resolved.solver]]
     return EvalLog(eval=spec, plan=EvalPlan(steps=steps, config=resolved.config))
 

@@ -8,6 +8,7 @@ from typing import TypeVar, overload
 
 from ..errors import InvalidRequest
 from ..types import ChatMessage, JsonObject, Value
+from ..types.value import fitted
 
 M = TypeVar("M")
 
@@ -29,6 +30,11 @@ class Sample(Value):
     sandbox: str | list[str] | None = None
     files: dict[str, str] | None = None
     setup: str | None = None
+
+    def __post_init__(self) -> None:
+        fitted(self, "input", "target", "choices", "id")
+        if self.metadata is not None and not isinstance(self.metadata, dict):
+            raise InvalidRequest(f"Sample.metadata: expected object, got {self.metadata!r:.80}")
 
     def metadata_as(self, cls: type[M]) -> M:
         """The metadata as a pydantic class has it."""

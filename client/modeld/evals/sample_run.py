@@ -22,6 +22,7 @@ from ..watching import watcher
 from .limits import LimitExceeded, Limits
 from .log import EvalError, EvalSample, EvalSampleLimit
 from .progress import TaskProgress
+from .readable import make_readable
 from .resolve import Resolved
 from .results import scorer_names
 from .sample import Sample, Target
@@ -125,6 +126,9 @@ class SampleRun:
         record.total_time = round(time.monotonic() - began, 3)
         record.working_time = round(transcript.working_time(), 3)
         _complete(record, sample, state, transcript)
+        unsound = make_readable(record)
+        if unsound is not None and error is None:
+            error, record.error = unsound, eval_error(unsound)
         return Outcome(record, transcript.usage, error)
 
     async def _state(self, sample: Sample, id: int | str, epoch: int) -> TaskState:
@@ -233,7 +237,7 @@ def _complete(
     record.scores = record.scores or None
     if state is not None:
         record.messages, record.output = state.messages, state.output
-        record.metadata = jsonable(state.metadata)
+        record.metadata = jsonable(state.metadata or {})
         record.store = jsonable(dict(state.store.items()))
 
 

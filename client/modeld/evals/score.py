@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ..errors import InvalidRequest
 from ..types import JsonObject, Value
 from ..types.jsonable import jsonable
+from ..types.value import fitted
 
 CORRECT = "C"
 INCORRECT = "I"
@@ -38,6 +40,15 @@ class Score(Value):
     reason: str | None = None
     """Machine word for an abnormal score: no_response, invalid_response_format, grader_failed …"""
     metadata: JsonObject | None = field(default=None, metadata={"write": jsonable})
+
+    def __post_init__(self) -> None:
+        fitted(self, "answer", "explanation", "reason")
+        if self.value is None:
+            raise InvalidRequest(
+                "Score.value: is required; Score.unscored() is one without a value"
+            )
+        if self.metadata is not None and not isinstance(self.metadata, dict):
+            raise InvalidRequest(f"Score.metadata: expected object, got {self.metadata!r:.80}")
 
     @classmethod
     def unscored(
