@@ -241,6 +241,12 @@ def _in_folder(folder: Path) -> Iterator[None]:
                 sys.path.remove(inside)
 
 
+def working_folder() -> Path:
+    """That of the program, also while another thread is in the folder of a task file."""
+    with _ONE_AT_A_TIME:
+        return Path.cwd()
+
+
 def _after_standard_library() -> int:
     """Where files beside a task come in the search for modules: before what is installed, as it is
     for a script, but after Python's own, so that a task file may be named math.py.
