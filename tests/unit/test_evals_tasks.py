@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from modeld import GenerateConfig, Task, task, task_with
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
-from modeld.evals.load import Loader
+from modeld.evals.load import Loader, working_folder
 from modeld.evals.options import NamedSolver
 from modeld.evals.registry import registered
 from modeld.scorer import match
@@ -129,6 +133,38 @@ def test_a_file_gives_its_tasks_from_its_own_folder(folder, monkeypatch):
         "clues",
         "clues",
     ]
+
+
+SLOW = """
+import gate
+from modeld import Task, task
+
+gate.entered.set()
+assert gate.go.wait(60)
+
+@task
+def slow():
+    return Task()
+"""
+
+
+def test_paths_are_the_programs_while_a_thread_is_in_a_task_file(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "suite" / "slow.py").write_text(SLOW)
+    gate = SimpleNamespace(entered=threading.Event(), go=threading.Event())
+    monkeypatch.setitem(sys.modules, "gate", gate)
+    with ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(Loader({}).load, "suite/slow.py")
+        assert gate.entered.wait(60)
+        try:
+            assert (Path.cwd(), working_folder()) == (folder / "suite", folder)
+            with pytest.raises(PrerequisiteError, match=r"no task file suite/gone\.py"):
+                Loader({}).load("suite/gone.py")
+            other = threads.submit(Loader({}).load, "suite/arc.py@second")
+        finally:
+            gate.go.set()
+        assert [t.name for t in [*slow.result(60), *other.result(60)]] == ["slow", "second"]
+    assert Path.cwd() == folder
 
 
 def test_files_beside_a_task_are_not_taken_for_modules_of_python(tmp_path, monkeypatch):

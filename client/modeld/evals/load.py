@@ -26,6 +26,8 @@ OneTask: TypeAlias = "str | Path | Task | Callable[..., Task]"
 Tasks: TypeAlias = "OneTask | Sequence[OneTask] | None"
 
 _ONE_AT_A_TIME = threading.RLock()
+_left: list[Path] = []
+"""The working folders that were left for those of task files, the program's own first."""
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 
 
@@ -60,7 +62,7 @@ class Loader:
 
     def _load(self, tasks: Tasks) -> list[Task]:
         if tasks is None:
-            found = [path for path in task_files(Path()) if not path.name.startswith("_")]
+            found = [path for path in task_files(working_folder()) if not path.name.startswith("_")]
             if not found:
                 raise PrerequisiteError("No tasks were named, and no file here has any.")
             return [task for path in found for task in self._from_file(str(path))]
@@ -82,9 +84,9 @@ class Loader:
             InvalidRequest: It has not such an argument.
         """
         file, at, name = named.name.rpartition("@")
-        path = Path(file).expanduser()
+        path = _located(file)
         if at and not path.is_file():
-            raise PrerequisiteError(f"There is no file {file} (looked in {Path.cwd()}).")
+            raise PrerequisiteError(f"There is no file {file} (looked in {working_folder()}).")
         if at:
             self._functions(path.resolve())
         make = KNOWN_SOLVERS.get(name)
@@ -99,14 +101,15 @@ class Loader:
 
     def _from_file(self, spec: str) -> list[Task]:
         name, at, wanted = spec.rpartition("@")
-        name, wanted = (name, wanted) if at and not Path(spec).exists() else (spec, "")
-        path = Path(name).expanduser()
+        name, wanted = (name, wanted) if at and not _located(spec).exists() else (spec, "")
+        path = _located(name)
         if not path.exists():
             known = KNOWN_TASKS.get(spec)
             if known is not None:
                 return [self._made(known)]
             raise PrerequisiteError(
-                f"There is no task file {name} (looked in {Path.cwd()}), and no task of that name."
+                f"There is no task file {name} (looked in {working_folder()}), and no task of that "
+                "name."
             )
         files = task_files(path) if path.is_dir() else [path]
         made = [make for file in files for make in self._functions(file.resolve())]
@@ -230,21 +233,35 @@ def _in_folder(folder: Path) -> Iterator[None]:
     """
     with _ONE_AT_A_TIME:
         before = Path.cwd()
+        _left.append(before)
         inside = str(folder.resolve())
         sys.path.insert(_after_standard_library(), inside)
-        os.chdir(inside)
         try:
+            os.chdir(inside)
             yield
         finally:
             os.chdir(before)
+            _left.pop()
             with contextlib.suppress(ValueError):
                 sys.path.remove(inside)
 
 
 def working_folder() -> Path:
-    """That of the program, also while another thread is in the folder of a task file."""
-    with _ONE_AT_A_TIME:
-        return Path.cwd()
+    """That of the program, also while a thread is in the folder of a task file. It waits for no
+    thread: a task file may evaluate something itself.
+    """
+    while True:
+        left = tuple(_left)
+        here = left[0] if left else Path.cwd()
+        if left or not _left:  # or a thread has entered one meanwhile
+            return here
+
+
+def _located(name: str) -> Path:
+    """A path as the program means it, or as a task file that runs does."""
+    path = Path(name).expanduser()
+    from_program = working_folder() / path
+    return from_program if from_program.exists() else path
 
 
 def _after_standard_library() -> int:
