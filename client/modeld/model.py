@@ -4,6 +4,7 @@ from .api import get_model
 from .cache import cache_clear, cache_list_expired, cache_path, cache_prune, cache_size
 from .costs import compute_model_cost, set_model_cost
 from .errors import ModelRefusalError, UnresolvedMediaError
+from .functions import ExecuteToolsResult, execute_tools
 from .handle import Model
 from .media import materialize_media, materialize_media_sync
 from .roles import model_roles
@@ -12,6 +13,7 @@ from .types import *  # a face: it re-exports the vocabulary as it is
 from .types import __all__ as _types
 
 __all__ = [  # noqa: PLE0604  # a list of text
+    "ExecuteToolsResult",
     "Model",
     "ModelName",
     "ModelRefusalError",
@@ -22,6 +24,7 @@ __all__ = [  # noqa: PLE0604  # a list of text
     "cache_prune",
     "cache_size",
     "compute_model_cost",
+    "execute_tools",
     "get_model",
     "materialize_media",
     "materialize_media_sync",

@@ -16,13 +16,14 @@ FACES = {
         "BatchConfig CachePolicy ChatCompletionChoice ChatMessage ChatMessageAssistant ChatMessageBase "
         "ChatMessageSystem ChatMessageTool ChatMessageUser Content ContentAudio ContentCitation "
         "ContentData ContentDocument ContentImage ContentReasoning ContentText ContentToolUse "
-        "ContentVideo DocumentCitation GenerateConfig GenerateConfigArgs GenerateInput ImageOutput "
+        "ContentVideo DocumentCitation ExecuteToolsResult GenerateConfig GenerateConfigArgs GenerateInput "
+        "ImageOutput "
         "Logprob Logprobs Model ModelCall ModelConfig ModelCost ModelFallback ModelName ModelOutput "
         "ModelRefusalError ModelRequestId ModelRole ModelUsage OutputModality ResponseSchema "
         "ServedModelUsage StopCategory StopDetails StopReason StreamEvent StreamHandler "
         "StreamReasoningEvent StreamRetryEvent StreamTextEvent StreamToolCallEvent TopLogprob "
         "UrlCitation cache_clear cache_list_expired cache_path cache_prune cache_size "
-        "compute_model_cost get_model model_roles set_model_cost"
+        "compute_model_cost execute_tools get_model model_roles set_model_cost"
     ),
     "tool": (
         "Citation CitationBase Content ContentAudio ContentCitation ContentData ContentDocument "

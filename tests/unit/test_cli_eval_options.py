@@ -156,6 +156,35 @@ def test_a_set_is_told_how_to_try_again(monkeypatch):
     assert (id, by_options.retry_attempts, by_options.retry_cleanup) == ("mine", 4, False)
 
 
+def test_a_retry_may_allow_more_than_its_log(folder, monkeypatch):
+    told = []
+
+    async def run_retries(logs, log_dir, options, board):
+        told.append(options)
+        return []
+
+    monkeypatch.setattr(evaluate, "run_retries", run_retries)
+    monkeypatch.setattr(evaluate, "read_eval_log", lambda path: path)
+    words = ["eval-retry", "--display", "none", "a.json"]
+    more = ["--fail-on-error=0.2", "--retry-on-error=3", "--max-retries", "2", "--timeout", "9"]
+    for given in ([], [*more, "--log-model-api"], ["--no-fail-on-error", "--max-samples", "5"]):
+        assert CliRunner().invoke(root, words + given).exit_code == 0
+    assert told == [
+        {},
+        {
+            "fail_on_error": 0.2,
+            "retry_on_error": 3,
+            "max_retries": 2,
+            "timeout": 9,
+            "log_model_api": True,
+        },
+        {"fail_on_error": False, "max_samples": 5},
+    ]
+    read_options(told[1])  # which knows all of them
+    wrong = CliRunner().invoke(root, [*words, "--retry-on-error=0"])
+    assert (wrong.exit_code, "whole number from 1" in wrong.output) == (2, True)
+
+
 def test_variables_that_hold_several_values(said, folder):
     (folder / ".env").write_text(
         'INSPECT_EVAL_MODEL_ROLE="grader=a/b critic={model: c/d, temperature: 0.5} jury=a/b,c/d"\n'

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
 from modeld.dataset import FieldSpec, MemoryDataset, Sample, csv_dataset, json_dataset
 from modeld.errors import InvalidRequest
+from modeld.solver import TaskState
 from modeld.types import ChatMessageUser
 
 
@@ -36,6 +39,49 @@ def test_json_and_json_lines_are_told_by_the_ending(tmp_path, ending):
     (message,) = data[1].input
     assert isinstance(message, ChatMessageUser)
     assert (message.text, message.source, data[1].target) == ("q2", "input", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "name, text", [("d.json", '[{"input": "q"}]'), ("d.jsonl", '{"input": "q"}')]
+)
+def test_a_byte_order_mark_is_no_part_of_json(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8-sig")
+    assert [s.input for s in json_dataset(path)] == ["q"]
+
+
+def test_a_sample_has_the_types_that_it_should():
+    class Word(str):
+        __slots__ = ()
+
+    said = Sample([{"role": "user", "content": "q"}], target=("a", "b"))  # type: ignore[arg-type]
+    assert isinstance(said.input[0], ChatMessageUser)
+    assert (said.target, Sample("q", target=Word("a")).target) == (["a", "b"], "a")
+    for fields, what in (
+        ({"input": 5}, "input: expected str or list, got int"),
+        ({"input": ["q"]}, r"input\[0\]"),
+        ({"input": "q", "target": 5}, "target: expected str or list, got int"),
+        ({"input": "q", "id": 1.5}, "id: expected int or str, got float"),
+        ({"input": "q", "choices": [1]}, r"choices\[0\]: expected str, got int"),
+        ({"input": "q", "metadata": "x"}, "metadata: expected object"),
+    ):
+        with pytest.raises(InvalidRequest, match=rf"Sample\.{what}"):
+            Sample(**fields)
+
+
+def test_metadata_is_read_as_a_class():
+    @dataclass
+    class Level:  # what is asked of a pydantic class, without pydantic
+        model_fields: ClassVar = {"level": int}
+        level: int
+
+    sample = Sample("q", metadata={"level": 3, "more": 1})
+    state = TaskState("mockllm/model", 1, 1, "q", [], metadata=sample.metadata)
+    assert sample.metadata_as(Level) == state.metadata_as(Level) == Level(3)
+    with pytest.raises(InvalidRequest, match="no metadata"):
+        Sample("q").metadata_as(Level)
+    with pytest.raises(InvalidRequest, match="a pydantic class, not <class 'int'>"):
+        sample.metadata_as(int)
 
 
 def test_a_function_may_make_several_samples_of_a_record(tmp_path):

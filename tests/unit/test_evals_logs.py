@@ -96,6 +96,16 @@ def test_a_log_reads_as_it_was_written(folder):
     assert len(read_eval_log(folder / "other.json").samples) == 24
 
 
+def test_a_log_that_is_cut_off_is_told_with_its_path(folder):
+    log = only(eval(sums(), model=scripted(last(remainder))))
+    text = Path(log.location).read_text()
+    ends = [text.index('"samples": [\n') + 100, text.rindex("{", 0, text.rindex('"epoch"'))]
+    for end in [*ends, text.rindex("]\n}")]:
+        (folder / "cut.json").write_text(text[:end])
+        with pytest.raises(InvalidRequest, match=r"cut\.json is cut off"):
+            len(read_eval_log(folder / "cut.json").samples)
+
+
 def test_a_log_of_another_writer_is_read_as_a_whole(folder):
     log = only(eval(sums(), model=scripted(last(remainder))))
     path = folder / "indented.json"
@@ -250,6 +260,39 @@ def test_a_retry_ends_as_if_nothing_had_happened(folder):
     assert metrics(again) == metrics(whole)
     assert again.stats.model_usage["mockllm/model"] == whole.stats.model_usage["mockllm/model"]
     assert [s.uuid for s in again.samples[:20]] == [s.uuid for s in broken.samples[:20]]
+
+
+IN_FOLDER = """
+from modeld import Task, task
+from modeld.dataset import csv_dataset
+from modeld.scorer import includes
+
+@task
+def one():
+    return Task(csv_dataset("data.csv"), scorer=includes())
+"""
+
+
+def test_a_task_file_in_another_folder_is_found_again(folder, monkeypatch):
+    for name in ("a", "b"):
+        (folder / "here" / name).mkdir(parents=True)
+        (folder / "here" / name / "t.py").write_text(IN_FOLDER)
+        (folder / "here" / name / "data.csv").write_text(f"input,target\nq,{name}\n")
+    monkeypatch.chdir(folder / "here")
+    log = only(eval("a/t.py", model=scripted("a")))
+    assert log.eval.task_file == str(Path("a", "t.py"))
+    assert Path(log.location).parent == folder / "here" / "logs"
+    (folder / "here" / "c").mkdir()
+    monkeypatch.chdir(folder / "here" / "c")
+    far = only(eval("../a/t.py", model=scripted("a")))
+    assert far.eval.task_file == str(folder / "here" / "a" / "t.py")
+    assert only(eval_retry(far.location, model=scripted("a"))).status == "success"
+    monkeypatch.chdir(folder / "here")
+    assert only(eval_retry(log.location, model=scripted("a"))).status == "success"
+    # Files of one name in two folders are two tasks of a set.
+    done, logs = eval_set(["a/t.py", "b/t.py"], log_dir="set", model=scripted("a"))
+    values = [log.results.scores[0].metrics["accuracy"].value for log in logs]
+    assert (done, values) == (True, [1, 0])
 
 
 def test_a_retry_needs_its_task(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import re
 import threading
 import time
 import tracemalloc
@@ -40,7 +41,13 @@ from modeld.solver import (
     use_tools,
 )
 from modeld.tool import tool
-from modeld.types import CallInfo, ChatMessageUser, GenerateInput, ModelEvent
+from modeld.types import (
+    CallInfo,
+    ChatMessageSystem,
+    ChatMessageUser,
+    GenerateInput,
+    ModelEvent,
+)
 from modeld.util import store
 from tests.fakes.scripted import Counting, last, scripted
 
@@ -330,6 +337,101 @@ def test_a_scorer_that_raises_is_an_error_of_the_sample():
     assert log.samples[0].scores["match"].value == "C"
 
 
+def test_the_error_of_a_grader_is_the_error_of_the_sample():
+    def broken(input, tools, tool_choice, config):
+        raise ZeroDivisionError("a defect of the grader")
+
+    graders = [scripted(broken), scripted(broken)]
+    for model in (graders, graders[0]):
+        task = Task(questions(1), scorer=model_graded_qa(model=model))
+        log = only(eval(task, model=scripted("0")))
+        assert "defect of the grader" in log.error.message
+        assert "Group" not in log.error.message
+
+
+def test_messages_of_a_dataset_are_marked_as_input():
+    asked = [ChatMessageSystem("s"), ChatMessageUser("q")]
+    log = only(eval(Task([Sample(asked)]), model=scripted("0")))
+    assert [m.source for m in log.samples[0].messages] == ["input", "input", "generate"]
+    assert [m.source for m in asked] == [None, None]
+
+
+def put(name, value):
+    """Changes the state when the model has answered."""
+
+    def change(state):
+        if name == "messages":
+            state.messages.append(value)
+        elif name.startswith("output."):
+            setattr(state.output, name.removeprefix("output."), value)
+        else:
+            setattr(state, name, value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (put("messages", "hi"), "a message is a str"),
+        (put("messages", ChatMessageUser(5)), "ChatMessageUser.content: expected str or list"),
+        (put("messages", ChatMessageUser("x", metadata={"o": object()})), "object is not JSON"),
+        (put("output", "text"), "the output is a str"),
+        (put("output.completion", 5), "expected str, got int"),
+        (put("output.metadata", {"o": object()}), "object is not JSON"),
+        (put("metadata", [1]), "EvalSample.metadata: expected object"),
+        (put("scores", {"x": 1}), r"EvalSample.scores\['x'\]"),
+    ],
+)
+def test_what_a_task_puts_into_its_state_does_not_make_the_log_unreadable(change, said):
+    @solver
+    def changing():
+        async def solve(state, generate):
+            state = await generate(state)
+            if state.sample_id == 2:
+                change(state)
+            return state
+
+        return solve
+
+    task = Task(questions(3), solver=changing())
+    log = only(eval(task, model=scripted("0"), fail_on_error=False))
+    read = read_eval_log(log.location)
+    assert [s.error is None for s in read.samples] == [True, False, True]
+    assert re.search(said, read.samples[1].error.message)
+    assert [m.text for m in read.samples[0].messages][1:] == ["0"]
+
+
+def test_a_score_of_the_wrong_types_is_an_error_of_its_sample():
+    @scorer(metrics=[accuracy()])
+    def odd():
+        async def score(state, target):
+            return Score("C", answer=5 if state.sample_id == 2 else "5")
+
+        return score
+
+    log = only(eval(Task(questions(2), scorer=odd()), model=scripted("0"), fail_on_error=False))
+    first, second = read_eval_log(log.location).samples
+    assert first.scores["odd"].answer == "5"
+    assert "Score.answer: expected str, got int" in second.error.message
+    for fields in ({"value": None}, {"value": 1, "reason": 3}, {"value": 1, "metadata": [1]}):
+        with pytest.raises(InvalidRequest, match="Score"):
+            Score(**fields)
+
+
+@pytest.mark.parametrize("fields", [{"tags": [1]}, {"version": 1.5}, {"name": 5}])
+def test_a_task_that_no_log_can_describe_is_not_run(fields):
+    asked = []
+    with pytest.raises(InvalidRequest, match=r"EvalSpec\.t"):
+        eval(Task(questions(1), **fields), model=scripted(lambda *_: asked.append(1)))
+    assert asked == []
+
+
+def test_a_task_may_have_a_long_name():
+    log = only(eval(Task(questions(1), name="n" * 300), model=scripted("0")))
+    assert (log.status, read_eval_log(log.location).eval.task) == ("success", "n" * 300)
+
+
 def test_limits_end_samples_and_are_no_errors():
     @solver
     def endless():
@@ -350,6 +452,20 @@ def test_limits_end_samples_and_are_no_errors():
     log = only(eval(task, model=scripted("0"), token_limit=10))
     assert log.samples[0].limit.type == "token"
     assert log.samples[0].model_usage["mockllm/model"].total_tokens > 10
+
+    @solver
+    def limited(**limits):
+        async def solve(state, generate):
+            for name, value in limits.items():
+                setattr(state, name, value)
+            return await endless()(state, generate)
+
+        return solve
+
+    for limits, kind in (({"message_limit": 3}, "message"), ({"token_limit": 5}, "token")):
+        log = only(eval(task_with(task, solver=limited(**limits)), model=scripted("0")))
+        assert [s.limit.type for s in log.samples] == [kind, kind]
+        assert {s.limit.limit for s in log.samples} == set(limits.values())
 
     @solver
     def asleep():
@@ -511,6 +627,7 @@ def test_tools_whose_results_have_no_place_do_not_run():
     [
         ({"temprature": 1}, InvalidRequest, "no argument temprature"),
         ({"max_samples": 0}, InvalidRequest, "max_samples must be at least 1"),
+        ({"fail_on_error": "x"}, InvalidRequest, "fail_on_error must be True, False or a number"),
         ({"model_roles": {"grader": []}}, PrerequisiteError, "'grader' was assigned an empty list"),
         (
             {"model_roles": {"grader": {"model": "x"}}},

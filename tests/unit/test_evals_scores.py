@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import pickle
 import random
+from copy import copy
 
 import pytest
 
@@ -219,6 +221,19 @@ def test_a_state_may_be_made_with_what_is_known_of_it():
     )  # fmt: skip
     assert (state.completed, state.store.get("n"), state.message_limit) == (True, 1, 5)
     assert (state.token_limit, state.uuid) == (9, "u")
+
+
+def test_a_metric_may_take_what_it_gets_for_scores():
+    @metric
+    def total():
+        return lambda scores: sum(score.as_float() for score in scores if score.value)
+
+    one = SampleScore(Score(2, answer="a", metadata={"m": 1}), 7)
+    assert total()([one, SampleScore(Score(3)), SampleScore(Score(0))]) == 5
+    assert (one.answer, one.metadata, one.sample_id) == ("a", {"m": 1}, 7)
+    assert copy(one) == pickle.loads(pickle.dumps(one)) == one
+    with pytest.raises(AttributeError, match="colour"):
+        one.colour  # noqa: B018
 
 
 def test_a_metric_may_be_registered_by_an_empty_call():

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from modeld import GenerateConfig, Task, task, task_with
 from modeld.dataset import Sample
 from modeld.errors import InvalidRequest, PrerequisiteError
-from modeld.evals.load import Loader
+from modeld.evals.load import Loader, working_folder
 from modeld.evals.options import NamedSolver
 from modeld.evals.registry import registered
 from modeld.scorer import match
@@ -131,6 +135,38 @@ def test_a_file_gives_its_tasks_from_its_own_folder(folder, monkeypatch):
     ]
 
 
+SLOW = """
+import gate
+from modeld import Task, task
+
+gate.entered.set()
+assert gate.go.wait(60)
+
+@task
+def slow():
+    return Task()
+"""
+
+
+def test_paths_are_the_programs_while_a_thread_is_in_a_task_file(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "suite" / "slow.py").write_text(SLOW)
+    gate = SimpleNamespace(entered=threading.Event(), go=threading.Event())
+    monkeypatch.setitem(sys.modules, "gate", gate)
+    with ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(Loader({}).load, "suite/slow.py")
+        assert gate.entered.wait(60)
+        try:
+            assert (Path.cwd(), working_folder()) == (folder / "suite", folder)
+            with pytest.raises(PrerequisiteError, match=r"no task file suite/gone\.py"):
+                Loader({}).load("suite/gone.py")
+            other = threads.submit(Loader({}).load, "suite/arc.py@second")
+        finally:
+            gate.go.set()
+        assert [t.name for t in [*slow.result(60), *other.result(60)]] == ["slow", "second"]
+    assert Path.cwd() == folder
+
+
 def test_files_beside_a_task_are_not_taken_for_modules_of_python(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "colorsys.py").write_text("raise RuntimeError('taken for Python's own')\n")
@@ -170,6 +206,15 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, monkeypatch, text, spec, sa
 def test_a_wrong_argument_of_a_task_is_named():
     with pytest.raises(InvalidRequest, match=r"task 'clues'.*'colour'"):
         Loader({"colour": 1}).load(clues)
+
+    @task
+    def other(colour: str = "red"):
+        return Task(name=colour)
+
+    # Of several tasks each takes what it has.
+    assert [t.name for t in Loader({"colour": "blue"}).load([clues, other])] == ["clues", "blue"]
+    with pytest.raises(InvalidRequest, match=r"task 'clues', 'other': .* no argument 'x'"):
+        Loader({"colour": "blue", "x": 1}).load([clues, other])
     with pytest.raises(InvalidRequest, match="a Task is expected, not int"):
         Loader({}).load([5])
 

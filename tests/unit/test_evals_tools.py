@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
+import trio
 
 from modeld import (
     ChatMessageAssistant,
@@ -17,7 +18,8 @@ from modeld import (
     get_model,
 )
 from modeld.errors import InvalidRequest
-from modeld.functions import execute_tools, read_docstring
+from modeld.functions import read_docstring
+from modeld.model import execute_tools
 from modeld.tool import ToolDef, ToolError, tool, tool_with
 from tests.fakes.scripted import scripted
 
@@ -204,7 +206,7 @@ def test_a_tool_may_be_told_in_other_words():
 def answers(*calls: ToolCall, most: int | None = None, tools=None):
     asked = ChatMessageAssistant("", tool_calls=list(calls))
     tools = tools or [add(), weather_tool()]
-    return asyncio.run(execute_tools([asked], tools, most))
+    return asyncio.run(execute_tools([asked], tools, most)).messages
 
 
 def call(function: str, parse_error: str | None = None, **arguments) -> ToolCall:
@@ -247,6 +249,53 @@ def test_what_a_model_can_mend_it_is_told(asked, kind, said):
     (answer,) = answers(asked)
     assert answer.error.type == kind
     assert __import__("re").search(said, answer.error.message)
+
+
+def meeting(parallel: bool | None):
+    """A tool whose calls wait for each other, unless they are called one after the other."""
+    inside = []
+
+    @tool(parallel=parallel, viewer=print)
+    def meet():
+        async def execute(name: str) -> str:
+            """Meets.
+
+            Args:
+                name: Who.
+            """
+            if name == "bad":
+                raise ZeroDivisionError("a defect of the tool")
+            inside.append(name)
+            while parallel and len(inside) < 2:
+                await asyncio.sleep(0)
+            here = len(inside)
+            await asyncio.sleep(0)
+            if not parallel:
+                inside.remove(name)
+            return f"{name} {here}"
+
+        return execute
+
+    return meet()
+
+
+def test_calls_of_parallel_tools_that_are_neighbours_run_at_once():
+    calls = [call("meet", name="a"), call("meet", name="b"), call("add", x=1)]
+    said = [m.text for m in answers(*calls, tools=[meeting(True), add()])]
+    assert said == ["a 2", "b 2", "2"]
+    for one_by_one in (None, False):
+        said = [m.text for m in answers(*calls, tools=[meeting(one_by_one), add()])]
+        assert said == ["a 1", "b 1", "2"]
+    with pytest.raises(ZeroDivisionError):
+        answers(call("meet", name="bad"), call("meet", name="b"), tools=[meeting(True)])
+    assert ToolDef(tool_with(add(), parallel=True)).parallel
+    assert not ToolDef(tool_with(meeting(True), parallel=False)).parallel
+
+
+def test_parallel_tools_run_one_by_one_under_trio():
+    asked = ChatMessageAssistant("", tool_calls=[call("add", x=1), call("add", x=2)])
+    together = tool_with(add(), parallel=True)
+    assert [m.text for m in trio.run(execute_tools, [asked], [together]).messages] == ["2", "3"]
 
 
 def test_a_defect_of_a_tool_is_raised():

@@ -39,6 +39,32 @@ def _set_variables(
 _WHOLE = click.IntRange(min=1)
 _DOLLARS = click.FloatRange(min=0, min_open=True)
 
+ERROR_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    evaluation_option(
+        "--fail-on-error",
+        bare="true",
+        metavar="N",
+        help="Errors of samples that end a task: a number from 1, or a share; without it the "
+        "first one does.",
+    ),
+    evaluation_option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task."),
+    evaluation_option(
+        "--retry-on-error",
+        bare="1",
+        metavar="N",
+        help="Further tries of a sample that fails; one when nothing is said.",
+    ),
+)
+LOG_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    evaluation_option(
+        "--log-model-api/--no-log-model-api",
+        default=None,
+        help="Keep what goes to providers and comes back in the log, without credentials and media.",
+    ),
+    evaluation_option(
+        "--log-refusals/--no-log-refusals", default=None, help="Warn of each refusal of a model."
+    ),
+)
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     evaluation_option(
         "--env",
@@ -125,20 +151,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     evaluation_option(
         "--max-tasks", type=_WHOLE, help="Tasks at once; one per model when not given."
     ),
-    evaluation_option(
-        "--fail-on-error",
-        bare="true",
-        metavar="N",
-        help="Errors of samples that end a task: a number from 1, or a share; without it the "
-        "first one does.",
-    ),
-    evaluation_option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task."),
-    evaluation_option(
-        "--retry-on-error",
-        bare="1",
-        metavar="N",
-        help="Further tries of a sample that fails; one when nothing is said.",
-    ),
+    *ERROR_OPTIONS,
     evaluation_option("--message-limit", type=_WHOLE, help="Most messages of a sample."),
     evaluation_option("--token-limit", type=_WHOLE, help="Most tokens of a sample."),
     evaluation_option(
@@ -170,14 +183,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--log-dir", metavar="DIR", help="Folder of logs; that of INSPECT_LOG_DIR, or ./logs."
     ),
-    evaluation_option(
-        "--log-model-api/--no-log-model-api",
-        default=None,
-        help="Keep what goes to providers and comes back in the log, without credentials and media.",
-    ),
-    evaluation_option(
-        "--log-refusals/--no-log-refusals", default=None, help="Warn of each refusal of a model."
-    ),
+    *LOG_OPTIONS,
     # What the reference's users have in their scripts, where there is one way here.
     evaluation_option("--log-format", envvar="INSPECT_LOG_FORMAT", hidden=True),
     evaluation_option("--log-level", envvar="INSPECT_LOG_LEVEL", hidden=True),

@@ -74,8 +74,8 @@ def read_run(given: Given, choice: ModelChoice) -> Run:
         "sample_id": comma_list(given["sample_id"] or "") or None,
         "sample_shuffle": _shuffle(given["sample_shuffle"]),
         "epochs": _epochs(given["epochs"], given["epochs_reducer"]),
-        "fail_on_error": _fail_on_error(given["fail_on_error"], given["no_fail_on_error"]),
-        "retry_on_error": _retries(given["retry_on_error"]),
+        "fail_on_error": allowed_errors(given["fail_on_error"], given["no_fail_on_error"]),
+        "retry_on_error": sample_retries(given["retry_on_error"]),
         "model_cost_config": mapping_file(path) if (path := given["model_cost_config"]) else None,
         "score": False if given["no_score"] else None,
         "tags": comma_list(given["tags"]) if given["tags"] else None,
@@ -161,7 +161,8 @@ def _epochs(count: int | None, reducer: str | None) -> Epochs | None:
     return Epochs(count or 1, comma_list(reducer) if reducer else None)
 
 
-def _fail_on_error(text: str | None, never: bool) -> bool | float | None:
+def allowed_errors(text: str | None, never: bool) -> bool | float | None:
+    """Of --fail-on-error and --no-fail-on-error; a ValueError says what is wrong."""
     if never or text is None:
         return False if never else None
     word = text.strip().lower()
@@ -176,7 +177,8 @@ def _fail_on_error(text: str | None, never: bool) -> bool | float | None:
     return limit
 
 
-def _retries(text: str | None) -> int | None:
+def sample_retries(text: str | None) -> int | None:
+    """Of --retry-on-error; a ValueError says what is wrong."""
     if text is None:
         return None
     word = {"true": "1", "yes": "1"}.get(text.strip().lower(), text.strip())

@@ -21,7 +21,8 @@ from ..evals.signatures import NotGiven
 from ..texts import evaluation_variables, mapping_file
 from .command import Command, json_option, print_json
 from .eval_board import board_shown, logs_as_json, print_summary, short_path
-from .eval_options import eval_options, evaluation_option
+from .eval_options import ERROR_OPTIONS, LOG_OPTIONS, eval_options, evaluation_option
+from .eval_values import allowed_errors, sample_retries
 
 EXAMPLES = """\b
 Examples:
@@ -132,15 +133,27 @@ def evaluate_set(
     _leave(_run(run, display, as_json))
 
 
+def _retry_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What may be other than in the log: how much at once, and what errors do."""
+    numbers = (
+        click.option("--max-samples", type=click.IntRange(min=1), help="Samples at once."),
+        click.option(
+            "--max-connections",
+            type=click.IntRange(min=1),
+            help="Most calls at once to the account of the provider.",
+        ),
+        click.option("--max-retries", type=click.IntRange(min=0), help="Retries of a call."),
+        click.option("--timeout", type=click.IntRange(min=1), help="Seconds for a call in all."),
+        click.option("--attempt-timeout", type=click.IntRange(min=1), help="Seconds for a try."),
+    )
+    for option in reversed((*numbers, *ERROR_OPTIONS, *LOG_OPTIONS)):
+        command = option(command)
+    return command
+
+
 @click.command("eval-retry", cls=Command, epilog=RETRY_EXAMPLES)
 @click.argument("logs", nargs=-1, required=True)
-@click.option("--max-samples", type=click.IntRange(min=1), help="Samples at once.")
-@click.option(
-    "--max-connections",
-    type=click.IntRange(min=1),
-    help="Most calls at once to the account of the provider.",
-)
-@click.option("--no-fail-on-error", is_flag=True, help="Errors of samples end no task.")
+@_retry_options
 @click.option(
     "--model-cost-config", metavar="FILE", help="Prices, for logs with a cost limit; as for eval."
 )
@@ -151,25 +164,28 @@ def evaluate_set(
 @json_option("Print the logs, without samples, as JSON.")
 def evaluate_again(
     logs: tuple[str, ...],
-    max_samples: int | None,
-    max_connections: int | None,
+    fail_on_error: str | None,
     no_fail_on_error: bool,
+    retry_on_error: str | None,
     model_cost_config: str | None,
     log_dir: str | None,
     display: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Go on with tasks that failed or were cut off.
 
     LOGS are their logs. Samples that are finished stay; each gives a new log.
     """
     read = [read_eval_log(path) for path in logs]
-    given: dict[str, Any] = {"max_samples": max_samples, "max_connections": max_connections}
-    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        options["fail_on_error"] = allowed_errors(fail_on_error, no_fail_on_error)
+        options["retry_on_error"] = sample_retries(retry_on_error)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    given = {name: value for name, value in options.items() if value is not None}
     if model_cost_config:
         given["model_cost_config"] = mapping_file(model_cost_config)
-    if no_fail_on_error:
-        given["fail_on_error"] = False
     _leave(_run(lambda board: run_retries(read, log_dir, given, board), display, as_json))
 
 

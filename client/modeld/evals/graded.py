@@ -102,8 +102,11 @@ def model_graded_qa(
 
     async def score(state: TaskState, target: Target) -> Score:
         graders = _graders(model, role)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(grading.score(one, state, target)) for one in graders]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(grading.score(one, state, target)) for one in graders]
+        except ExceptionGroup as failed:  # of one grader it is the error itself
+            raise failed.exceptions[0] from None
         scores = [task.result() for task in tasks]
         return scores[0] if len(scores) == 1 else reduce(scores)
 

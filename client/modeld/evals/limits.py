@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 LimitKind: TypeAlias = Literal["message", "token", "time", "working", "cost"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Limits:
-    """What ends a sample early."""
+    """What ends a sample early. Each sample has its own, which its solvers may change."""
 
     messages: int | None = None
     tokens: int | None = None

@@ -26,6 +26,8 @@ OneTask: TypeAlias = "str | Path | Task | Callable[..., Task]"
 Tasks: TypeAlias = "OneTask | Sequence[OneTask] | None"
 
 _ONE_AT_A_TIME = threading.RLock()
+_left: list[Path] = []
+"""The working folders that were left for those of task files, the program's own first."""
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 
 
@@ -38,22 +40,34 @@ class Loader:
 
     def __init__(self, task_args: Mapping[str, Any]) -> None:
         self._args = dict(task_args)
+        self._made_from: list[str] = []
+        self._taken: set[str] = set()
+        """The arguments that some task function has."""
         self._files: dict[Path, list[Callable[..., Task]]] = {}
 
     def load(self, tasks: Tasks) -> list[Task]:
-        """The tasks, in their order.
+        """The tasks, in their order. Of several, each takes the arguments that it has.
 
         Raises:
             PrerequisiteError: A file is missing, has no task or has an error in it.
-            InvalidRequest: Something is no task, or has not such an argument.
+            InvalidRequest: Something is no task, or no task has such an argument.
         """
+        loaded = self._load(tasks)
+        unknown = self._args.keys() - self._taken
+        if self._made_from and unknown:
+            names = ", ".join(f"'{name}'" for name in self._made_from)
+            said = ", ".join(f"'{name}'" for name in sorted(unknown))
+            raise InvalidRequest(f"task {names}: there is no argument {said}")
+        return loaded
+
+    def _load(self, tasks: Tasks) -> list[Task]:
         if tasks is None:
-            found = [path for path in task_files(Path()) if not path.name.startswith("_")]
+            found = [path for path in task_files(working_folder()) if not path.name.startswith("_")]
             if not found:
                 raise PrerequisiteError("No tasks were named, and no file here has any.")
             return [task for path in found for task in self._from_file(str(path))]
         if isinstance(tasks, (list, tuple)):
-            return [task for one in tasks for task in self.load(one)]
+            return [task for one in tasks for task in self._load(one)]
         if isinstance(tasks, (str, Path)):
             return self._from_file(str(tasks))
         if isinstance(tasks, Task):
@@ -70,9 +84,9 @@ class Loader:
             InvalidRequest: It has not such an argument.
         """
         file, at, name = named.name.rpartition("@")
-        path = Path(file).expanduser()
+        path = _located(file)
         if at and not path.is_file():
-            raise PrerequisiteError(f"There is no file {file} (looked in {Path.cwd()}).")
+            raise PrerequisiteError(f"There is no file {file} (looked in {working_folder()}).")
         if at:
             self._functions(path.resolve())
         make = KNOWN_SOLVERS.get(name)
@@ -87,14 +101,15 @@ class Loader:
 
     def _from_file(self, spec: str) -> list[Task]:
         name, at, wanted = spec.rpartition("@")
-        name, wanted = (name, wanted) if at and not Path(spec).exists() else (spec, "")
-        path = Path(name).expanduser()
+        name, wanted = (name, wanted) if at and not _located(spec).exists() else (spec, "")
+        path = _located(name)
         if not path.exists():
             known = KNOWN_TASKS.get(spec)
             if known is not None:
                 return [self._made(known)]
             raise PrerequisiteError(
-                f"There is no task file {name} (looked in {Path.cwd()}), and no task of that name."
+                f"There is no task file {name} (looked in {working_folder()}), and no task of that "
+                "name."
             )
         files = task_files(path) if path.is_dir() else [path]
         made = [make for file in files for make in self._functions(file.resolve())]
@@ -107,18 +122,27 @@ class Loader:
             return [self._made(make) for make in made]
 
     def _made(self, make: Callable[..., Task]) -> Task:
+        args = self._args_of(make)
+        self._made_from.append(_name(make))
+        self._taken |= args.keys()
         try:
-            return called(lambda: make(**self._args))
+            return called(lambda: make(**args))
         except ModeldError:
             raise
         except Exception as error:
-            if isinstance(error, TypeError) and "argument" in str(error) and self._args:
+            if isinstance(error, TypeError) and "argument" in str(error) and args:
                 raise InvalidRequest(f"task '{_name(make)}': {error}") from error
             path = inspect.getsourcefile(inspect.unwrap(make))
             place = _place(error, Path(path)) if path else ""
             raise PrerequisiteError(
                 f"The task '{_name(make)}' cannot be made: {type(error).__name__}: {error}{place}"
             ) from error
+
+    def _args_of(self, make: Callable[..., Task]) -> dict[str, Any]:
+        parameters = inspect.signature(make).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return self._args
+        return {name: value for name, value in self._args.items() if name in parameters}
 
     def _functions(self, path: Path) -> list[Callable[..., Task]]:
         if path not in self._files:
@@ -209,15 +233,35 @@ def _in_folder(folder: Path) -> Iterator[None]:
     """
     with _ONE_AT_A_TIME:
         before = Path.cwd()
+        _left.append(before)
         inside = str(folder.resolve())
         sys.path.insert(_after_standard_library(), inside)
-        os.chdir(inside)
         try:
+            os.chdir(inside)
             yield
         finally:
             os.chdir(before)
+            _left.pop()
             with contextlib.suppress(ValueError):
                 sys.path.remove(inside)
+
+
+def working_folder() -> Path:
+    """That of the program, also while a thread is in the folder of a task file. It waits for no
+    thread: a task file may evaluate something itself.
+    """
+    while True:
+        left = tuple(_left)
+        here = left[0] if left else Path.cwd()
+        if left or not _left:  # or a thread has entered one meanwhile
+            return here
+
+
+def _located(name: str) -> Path:
+    """A path as the program means it, or as a task file that runs does."""
+    path = Path(name).expanduser()
+    from_program = working_folder() / path
+    return from_program if from_program.exists() else path
 
 
 def _after_standard_library() -> int:

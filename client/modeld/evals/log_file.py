@@ -151,7 +151,16 @@ def _samples(path: Path) -> Iterator[JsonObject]:
                 return
             if not line.strip():  # the only line of a log without samples
                 continue
-            yield json.loads(line.rstrip().rstrip(","))
+            yield _sample(line.rstrip().rstrip(","), path)
+        raise InvalidRequest(f"{path} is cut off: the end of its samples is missing")
+
+
+def _sample(line: str, path: Path) -> JsonObject:
+    try:
+        sample: JsonObject = json.loads(line)
+    except ValueError as error:
+        raise InvalidRequest(f"{path} is cut off or damaged: {error}") from None
+    return sample
 
 
 def _with_attachments(sample: JsonObject) -> JsonObject:

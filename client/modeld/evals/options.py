@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from random import randrange
+from types import NoneType
 from typing import Any
 
 from ..environment import Environment
@@ -73,6 +74,10 @@ class EvalOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidRequest(f"{name} must be more than 0 (got {value!r})")
+        if not isinstance(self.fail_on_error, (int, float, NoneType)):
+            raise InvalidRequest(
+                f"fail_on_error must be True, False or a number (got {self.fail_on_error!r:.80})"
+            )
         if isinstance(self.limit, tuple) and not 0 <= self.limit[0] < self.limit[1]:
             raise InvalidRequest(f"limit must go from a sample to a later one (got {self.limit})")
         if self.sample_shuffle is True:  # a number, so that a retry finds the same order

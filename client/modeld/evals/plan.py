@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ..handle import Model
 from ..types import JsonObject, ModelConfig, new_id
 from ..types.jsonable import jsonable
+from ..types.value import fitted
+from .load import working_folder
 from .log import (
     EvalConfig,
     EvalDataset,
@@ -30,7 +33,7 @@ _SECRET = re.compile(r"(?i)(api[-_]?key|token|secret|password|credential|^aws_)"
 
 
 def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> EvalLog:
-    """The log of a task that has not begun."""
+    """The log of a task that has not begun; `InvalidRequest` when it could not be read again."""
     task, model = resolved.task, resolved.model
     about = registered(task) or Registered("task", task.name)
     spec = EvalSpec(
@@ -39,7 +42,7 @@ def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> 
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=task.name,
         task_version=task.version,
-        task_file=about.extra.get("file"),
+        task_file=_from_here(about.extra.get("file")),
         task_display_name=task.display_name or task.name,
         task_registry_name=about.name if registered(task) else None,
         task_attribs=jsonable(about.extra.get("attribs") or {}),
@@ -59,8 +62,16 @@ def eval_log(resolved: Resolved, options: EvalOptions, ids: list[int | str]) -> 
         metadata={**(task.metadata or {}), **(options.metadata or {})} or None,
         scorers=[_scorer(one, task.metrics) for one in task.scorer] or None,
     )
+    fitted(spec, "task", "task_version", "task_display_name", "tags")
     steps = [_step(one) for one in [*task.setup, *resolved.solver]]
     return EvalLog(eval=spec, plan=EvalPlan(steps=steps, config=resolved.config))
+
+
+def _from_here(file: str | None) -> str | None:
+    here = working_folder()
+    if file is None or not Path(file).is_relative_to(here):
+        return file
+    return str(Path(file).relative_to(here))
 
 
 def logged_args(model: Model) -> JsonObject:

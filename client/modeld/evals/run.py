@@ -12,7 +12,7 @@ from ..types import CONFIG_FIELDS, GenerateConfig, new_id
 from .arguments import EvalArgs, default_of
 from .blocking import run_blocking
 from .display import shown
-from .load import Tasks
+from .load import Tasks, working_folder
 from .log import EvalLog
 from .log_file import default_log_dir
 from .options import EvalOptions, mapping_of_file
@@ -160,7 +160,7 @@ def models_of(resolved: Sequence[Resolved]) -> int:
 
 def ready_folder(options: EvalOptions) -> Path:
     """The folder of logs, made if need be, before anything is asked of a model."""
-    folder = Path(options.log_dir or default_log_dir()).expanduser().absolute()
+    folder = working_folder() / Path(options.log_dir or default_log_dir()).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import TypeVar, overload
 
+from ..errors import InvalidRequest
 from ..types import ChatMessage, JsonObject, Value
+from ..types.value import fitted
+
+M = TypeVar("M")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -26,6 +30,29 @@ class Sample(Value):
     sandbox: str | list[str] | None = None
     files: dict[str, str] | None = None
     setup: str | None = None
+
+    def __post_init__(self) -> None:
+        fitted(self, "input", "target", "choices", "id")
+        if self.metadata is not None and not isinstance(self.metadata, dict):
+            raise InvalidRequest(f"Sample.metadata: expected object, got {self.metadata!r:.80}")
+
+    def metadata_as(self, cls: type[M]) -> M:
+        """The metadata as a pydantic class has it."""
+        return as_class(self.metadata, cls)
+
+
+def as_class(metadata: JsonObject | None, cls: type[M]) -> M:
+    """Metadata as a value of a pydantic class.
+
+    Raises:
+        InvalidRequest: There is none (also a ValueError), or the class is no pydantic one.
+    """
+    fields = getattr(cls, "model_fields", None)
+    if metadata is None:
+        raise InvalidRequest("the sample has no metadata")
+    if fields is None:
+        raise InvalidRequest(f"metadata_as takes a pydantic class, not {cls!r:.80}")
+    return cls(**{name: value for name, value in metadata.items() if name in fields})
 
 
 class Target(Sequence[str]):

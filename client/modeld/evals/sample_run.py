@@ -6,7 +6,7 @@ import asyncio
 import time
 import traceback
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import Any
@@ -22,6 +22,7 @@ from ..watching import watcher
 from .limits import LimitExceeded, Limits
 from .log import EvalError, EvalSample, EvalSampleLimit
 from .progress import TaskProgress
+from .readable import make_readable
 from .resolve import Resolved
 from .results import scorer_names
 from .sample import Sample, Target
@@ -93,7 +94,7 @@ class SampleRun:
             earlier.append(outcome.record.error)
 
     async def _try(self, sample: Sample, id: int | str, epoch: int) -> Outcome:
-        resolved, limits = self._resolved, self._limits
+        resolved, limits = self._resolved, replace(self._limits)
         record = EvalSample(id=id, epoch=epoch, input=sample.input, target=sample.target)
         transcript = Transcript(
             resolved.model,
@@ -110,6 +111,7 @@ class SampleRun:
         state, error = None, None
         try:
             state = await self._state(sample, id, epoch)
+            state.limits = limits
             record.uuid = state.uuid
             use_store(state)
             state = await self._solve(state, record)
@@ -124,6 +126,9 @@ class SampleRun:
         record.total_time = round(time.monotonic() - began, 3)
         record.working_time = round(transcript.working_time(), 3)
         _complete(record, sample, state, transcript)
+        unsound = make_readable(record)
+        if unsound is not None and error is None:
+            error, record.error = unsound, eval_error(unsound)
         return Outcome(record, transcript.usage, error)
 
     async def _state(self, sample: Sample, id: int | str, epoch: int) -> TaskState:
@@ -132,6 +137,8 @@ class SampleRun:
             messages = [ChatMessageUser(sample.input, source="input")]
         else:
             messages = await materialize_media(deepcopy(sample.input))
+            for message in messages:
+                message.source = "input"
         return TaskState(
             ModelName(self._resolved.model),
             id,
@@ -145,8 +152,8 @@ class SampleRun:
 
     async def _solve(self, state: TaskState, record: EvalSample) -> TaskState:
         """The solvers in their order. A limit ends them, and the answer so far is scored."""
-        state.message_limit, state.token_limit = self._limits.messages, self._limits.tokens
-        clock = asyncio.timeout(self._limits.seconds)
+        seconds = state.limits.seconds
+        clock = asyncio.timeout(seconds)
         try:
             async with clock:
                 return await Chain(self._steps)(state, self._generate)
@@ -155,8 +162,8 @@ class SampleRun:
         except TimeoutError:
             if not clock.expired():
                 raise
-            assert self._limits.seconds is not None  # the clock had an end
-            record.limit = EvalSampleLimit("time", self._limits.seconds)
+            assert seconds is not None  # the clock had an end
+            record.limit = EvalSampleLimit("time", seconds)
         return state
 
     async def _generate(
@@ -175,7 +182,7 @@ class SampleRun:
             if _is_over(state) or tool_calls == "none":
                 return state
             self._check_room(state)
-            answers = await execute_tools(state.messages, state.tools, most)
+            answers = (await execute_tools(state.messages, state.tools, most)).messages
             state.messages.extend(answers)
             if not answers or _is_over(state) or tool_calls == "single":
                 return state
@@ -230,7 +237,7 @@ def _complete(
     record.scores = record.scores or None
     if state is not None:
         record.messages, record.output = state.messages, state.output
-        record.metadata = jsonable(state.metadata)
+        record.metadata = jsonable(state.metadata or {})
         record.store = jsonable(dict(state.store.items()))
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ..errors import InvalidRequest
 from ..types import JsonObject, Value
 from ..types.jsonable import jsonable
+from ..types.value import fitted
 
 CORRECT = "C"
 INCORRECT = "I"
@@ -38,6 +40,15 @@ class Score(Value):
     reason: str | None = None
     """Machine word for an abnormal score: no_response, invalid_response_format, grader_failed …"""
     metadata: JsonObject | None = field(default=None, metadata={"write": jsonable})
+
+    def __post_init__(self) -> None:
+        fitted(self, "answer", "explanation", "reason")
+        if self.value is None:
+            raise InvalidRequest(
+                "Score.value: is required; Score.unscored() is one without a value"
+            )
+        if self.metadata is not None and not isinstance(self.metadata, dict):
+            raise InvalidRequest(f"Score.metadata: expected object, got {self.metadata!r:.80}")
 
     @classmethod
     def unscored(
@@ -92,12 +103,19 @@ class Score(Value):
 
 @dataclass(slots=True, eq=False, repr=False)
 class SampleScore(Value):
-    """A score with the sample that it is for, as metrics see it."""
+    """A score with the sample that it is for, as metrics see it. It can be used as the score, which
+    is what metrics of `list[Score]` get in the reference.
+    """
 
     score: Score
     sample_id: str | int | None = None
     sample_metadata: JsonObject | None = None
     scorer: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked for by copy and pickle, also while there is no score yet
+            raise AttributeError(name)
+        return getattr(self.score, name)
 
 
 ValueToFloat: TypeAlias = Callable[[Any], float]

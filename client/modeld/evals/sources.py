@@ -74,7 +74,7 @@ def json_dataset(
     seed: int | None = None,
     shuffle_choices: bool | int | None = None,
     limit: int | None = None,
-    encoding: str = "utf-8",
+    encoding: str = "utf-8-sig",
     name: str | None = None,
 ) -> Dataset:
     """The samples of a JSON file (a list of objects) or, by its ending, of JSON lines (`.jsonl`).

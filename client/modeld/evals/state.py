@@ -10,7 +10,8 @@ from ..spec import ModelName
 from ..types import ChatMessage, ChatMessageUser, ModelOutput, ToolChoice, new_id
 from ..types.jsonable import JsonObject
 from .choices import Choices
-from .sample import Target
+from .limits import Limits
+from .sample import M, Target, as_class
 from .score import Score
 
 
@@ -105,9 +106,31 @@ class TaskState:
         """Whether no further solver shall run."""
         self.tools: list[Callable[..., Any]] = []
         self.tool_choice: ToolChoice | None = None
-        self.message_limit = message_limit
-        self.token_limit = token_limit
+        self.limits = Limits(message_limit, token_limit)
+        """What ends the sample early, from its next call of a model on."""
         self.uuid = sample_uuid or new_id()
+
+    @property
+    def message_limit(self) -> int | None:
+        """Most messages of the conversation. It may be changed."""
+        return self.limits.messages
+
+    @message_limit.setter
+    def message_limit(self, messages: int | None) -> None:
+        self.limits.messages = messages
+
+    @property
+    def token_limit(self) -> int | None:
+        """Most tokens of the sample. It may be changed."""
+        return self.limits.tokens
+
+    @token_limit.setter
+    def token_limit(self, tokens: int | None) -> None:
+        self.limits.tokens = tokens
+
+    def metadata_as(self, cls: type[M]) -> M:
+        """The metadata as a pydantic class has it."""
+        return as_class(self.metadata, cls)
 
     @property
     def input_text(self) -> str:

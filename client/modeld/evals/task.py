@@ -193,6 +193,7 @@ def task(
 
     def register(function: Callable[P, Task]) -> Callable[P, Task]:
         name_ = name or function.__name__
+        file = _file_of(function)
 
         @wraps(function)
         def make(*args: P.args, **kwargs: P.kwargs) -> Task:
@@ -203,7 +204,7 @@ def task(
                 )
             params, passed = arguments(function, args, kwargs)
             found = Registered("task", name_, params, passed)
-            found.extra = {"file": _file_of(function), "attribs": attribs, "make": make}
+            found.extra = {"file": file, "attribs": attribs, "make": make}
             return cast("Task", tag(made, found))
 
         KNOWN_TASKS[name_] = make
@@ -219,11 +220,7 @@ KNOWN_TASKS: dict[str, Callable[..., Task]] = {}
 
 def _file_of(function: Callable[..., object]) -> str | None:
     path = inspect.getsourcefile(inspect.unwrap(function))
-    if path is None or not Path(path).is_file():
-        return None
-    absolute = Path(path).resolve()
-    here = Path.cwd()
-    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+    return str(Path(path).resolve()) if path is not None and Path(path).is_file() else None
 
 
 def _scorers(given: Scorer | Sequence[Scorer] | None) -> list[Scorer]:

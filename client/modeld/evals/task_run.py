@@ -227,7 +227,7 @@ def _free_path(log: EvalLog, folder: Path) -> Path:
     """Names have whole seconds, and order the tries of a task: a second try within the same
     second is dated a second later.
     """
-    task = re.sub(r"[^A-Za-z0-9.-]+", "-", log.eval.task)
+    task = re.sub(r"[^A-Za-z0-9.-]+", "-", log.eval.task)[:100]  # names of files have 255 bytes
     while True:
         created = re.sub(r"[:+]", "-", log.eval.created)
         path = folder / f"{created}_{task}_{log.eval.task_id}.json"

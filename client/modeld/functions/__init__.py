@@ -1,7 +1,7 @@
 """Functions of the user's program that a model may call: described, called, answered."""
 
 from .docstring import Docstring, read_docstring
-from .execute import execute_tools, run_loop, tool_infos
+from .execute import ExecuteToolsResult, execute_tools, run_loop, tool_infos
 from .tool_def import (
     Tool,
     ToolDef,
@@ -15,6 +15,7 @@ from .tool_def import (
 
 __all__ = [
     "Docstring",
+    "ExecuteToolsResult",
     "Tool",
     "ToolDef",
     "ToolError",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
-from typing import Any, TypeAlias
+from itertools import groupby
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import InvalidRequest
 from ..types import (
@@ -27,6 +29,15 @@ AnyTool: TypeAlias = ToolInfo | ToolDef | Callable[..., Any]
 Ask: TypeAlias = Callable[[list[ChatMessage]], Awaitable[ModelOutput]]
 
 
+class ExecuteToolsResult(NamedTuple):
+    """What has come of the tool calls of a message."""
+
+    messages: list[ChatMessage]
+    """The answers of the tools."""
+    output: ModelOutput | None = None
+    """Always None; the reference has handed-over conversations here."""
+
+
 def tool_infos(tools: Sequence[AnyTool]) -> list[ToolInfo]:
     """What the model is told about tools; the code stays here."""
     return [tool if isinstance(tool, ToolInfo) else _definition(tool).info() for tool in tools]
@@ -40,7 +51,7 @@ async def run_loop(
     while True:
         output = await ask(conversation)
         conversation.append(output.message)
-        answers = await execute_tools(conversation, tools, max_output)
+        answers = (await execute_tools(conversation, tools, max_output)).messages
         if not answers:
             return conversation[len(messages) :], output
         conversation.extend(answers)
@@ -48,8 +59,9 @@ async def run_loop(
 
 async def execute_tools(
     messages: Sequence[ChatMessage], tools: Sequence[AnyTool], max_output: int | None = None
-) -> list[ChatMessage]:
+) -> ExecuteToolsResult:
     """Runs the tool calls of the last message, one after the other; their answers in this order.
+    Neighbours that are all `parallel` run at once, in asyncio.
 
     What a tool raises as `ToolError`, and errors that a model can do something about (a missing
     file, a time-out, wrong arguments), become the answer's `error`. Anything else is raised.
@@ -61,9 +73,33 @@ async def execute_tools(
     """
     last = messages[-1] if messages else None
     if not isinstance(last, ChatMessageAssistant) or not last.tool_calls:
-        return []
+        return ExecuteToolsResult([])
     known = {t.name: t for t in map(_definition, tools) if t is not None}
-    return [await _answer(call, known.get(call.function), max_output) for call in last.tool_calls]
+    pairs = [(call, known.get(call.function)) for call in last.tool_calls]
+    answers: list[ChatMessage] = []
+    for at_once, part in groupby(pairs, lambda pair: bool(pair[1] and pair[1].parallel)):
+        if at_once and not _is_trio():
+            answers += await _answers_at_once(list(part), max_output)
+        else:
+            answers += [await _answer(call, tool, max_output) for call, tool in part]
+    return ExecuteToolsResult(answers)
+
+
+def _is_trio() -> bool:
+    trio: Any = sys.modules.get("trio")
+    return trio is not None and trio.lowlevel.in_trio_run()
+
+
+async def _answers_at_once(
+    pairs: Sequence[tuple[ToolCall, ToolDef | None]], max_output: int | None
+) -> list[ChatMessageTool]:
+    asyncio: Any = sys.modules["asyncio"]  # a task that runs has imported its library
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(_answer(*pair, max_output)) for pair in pairs]
+    except ExceptionGroup as failed:  # as if it had been called alone
+        raise failed.exceptions[0] from None
+    return [task.result() for task in running]
 
 
 def _definition(tool: AnyTool) -> Any:

@@ -49,6 +49,8 @@ class ToolDef:
         parameters: The schema of its arguments, or descriptions by name.
         options: Settings for native tools of providers.
         max_output: Bytes of its answer that are kept; 0 is all, None is what the config says.
+        parallel: Whether it may run at the same time as its neighbours among the calls of one
+            message that may too.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class ToolDef:
         parameters: Mapping[str, str] | ToolParams | None = None,
         options: dict[str, object] | None = None,
         max_output: int | None = None,
+        parallel: bool | None = None,
     ) -> None:
         if isinstance(tool, type) or not callable(tool):
             raise ValueError(f"A tool is a function, not {tool!r:.80}")
@@ -77,6 +80,7 @@ class ToolDef:
         self.max_output: int | None = (
             max_output if max_output is not None or not known else known.max_output
         )
+        self.parallel: bool = parallel or (parallel is None and bool(known and known.parallel))
 
     def info(self) -> ToolInfo:
         """What the model is told."""
@@ -99,7 +103,11 @@ def tool(func: Callable[P, Tool]) -> Callable[P, Tool]: ...
 
 @overload
 def tool(
-    *, name: str | None = None, max_output: int | None = None
+    *,
+    name: str | None = None,
+    viewer: object = None,
+    parallel: bool | None = None,
+    max_output: int | None = None,
 ) -> Callable[[Callable[P, Tool]], Callable[P, Tool]]: ...
 
 
@@ -107,18 +115,32 @@ def tool(
     func: Callable[P, Tool] | None = None,
     *,
     name: str | None = None,
+    viewer: object = None,  # noqa: ARG001 - there is nothing here that shows calls
+    parallel: bool | None = None,
     max_output: int | None = None,
 ) -> Callable[P, Tool] | Callable[[Callable[P, Tool]], Callable[P, Tool]]:
     """Marks a function that returns a tool; the tool has that function's name.
 
     The tool needs a docstring that describes it and each argument, and annotations: otherwise
     calling the function is a `ValueError` that says what is missing.
+
+    Args:
+        func: The function.
+        name: Name of the tool; the function's when not given.
+        viewer: How the reference's viewer shows calls; without effect.
+        parallel: As `ToolDef` has it.
+        max_output: As `ToolDef` has it.
     """
 
     def mark(made: Callable[P, Tool]) -> Callable[P, Tool]:
         @wraps(made)
         def make(*args: P.args, **kwargs: P.kwargs) -> Tool:
-            defined = ToolDef(made(*args, **kwargs), name or _name_of(made), max_output=max_output)
+            defined = ToolDef(
+                made(*args, **kwargs),
+                name or _name_of(made),
+                max_output=max_output,
+                parallel=parallel,
+            )
             _check_described(defined)
             return defined.as_tool()
 
@@ -132,11 +154,12 @@ def tool_with(
     name: str | None = None,
     description: str | None = None,
     parameters: Mapping[str, str] | ToolParams | None = None,
+    parallel: bool | None = None,
 ) -> Tool:
     """The tool under another name, description or descriptions of its parameters. The tool that was
     given stays as it is.
     """
-    return ToolDef(tool, name, description, parameters).as_tool()
+    return ToolDef(tool, name, description, parameters, parallel=parallel).as_tool()
 
 
 def is_tool(function: object) -> bool:

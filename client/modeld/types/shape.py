@@ -50,6 +50,19 @@ def decode(cls: type[T], data: JsonValue) -> T:
     return cls(**_complete(cls, given))
 
 
+def fit(value: object, names: tuple[str, ...]) -> None:
+    """Reads fields of a value that code has made as if they came from JSON: mappings become values,
+    tuples lists, and what could not be read again is a `ShapeError`.
+    """
+    cls = type(value)
+    spec = _SPECS.get(cls) or _compile(cls)
+    for name in names:
+        try:
+            setattr(value, name, spec[name](getattr(value, name)))
+        except ShapeError as error:
+            raise error.within(f".{name}") from None
+
+
 def _complete(cls: type, given: dict[str, object]) -> dict[str, object]:
     """Check that nothing required is absent. Ids are only made for values built by code."""
     for name, field in cls.__dataclass_fields__.items():  # type: ignore[attr-defined]
@@ -209,6 +222,8 @@ def _read_union(members: tuple[object, ...]) -> Reader:
         if member is None:
             if isinstance(data, values):  # type: ignore[arg-type]
                 return data
+            if isinstance(data, str) and str in by_type:  # of a class of its own, as enums are
+                return by_type[str](data)
             raise ShapeError(f"expected {expected}, got {_name(data)}")
         return member(data)
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from ..errors import InvalidRequest
 from .jsonable import JsonObject, JsonValue, ShapeError, encode, keeps_none
-from .shape import decode, read_tagged
+from .shape import decode, fit, read_tagged
 
 
 class Value:
@@ -51,6 +51,16 @@ class Value:
 def _names(value: Value) -> list[str]:
     fields = value.__dataclass_fields__  # type: ignore[attr-defined]
     return [name for name in fields if not name.startswith("_")]
+
+
+def fitted(value: object, *names: str) -> None:
+    """Brings fields of a value into their shape; `InvalidRequest` names what could not be read again
+    if it were written.
+    """
+    try:
+        fit(value, names)
+    except ShapeError as error:
+        raise InvalidRequest(error.describe(type(value).__name__)) from None
 
 
 def union_from_dict(name: str, classes: tuple[type, ...], data: JsonValue) -> object:
