@@ -34,13 +34,13 @@ class ModelSpec:
     """Named session in which its calls are counted."""
 
     def args_json(self, *, skip: int = 0) -> str:
-        """The arguments as canonical JSON text.
+        """The arguments as JSON text, in the order of their names; what is in them keeps its own.
 
         Args:
             skip: Answers that a model with a state has given before, in a session that is gone.
         """
         args = {**self.args, "skip": self.args.get("skip", 0) + skip} if skip else self.args
-        return json.dumps(args, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return json.dumps(dict(sorted(args.items())), ensure_ascii=False, allow_nan=False)
 
     def memo_key(self, role: str | None) -> str:
         """Equal for specs that are equal under one role but for the key, which is not in it."""
