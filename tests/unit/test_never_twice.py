@@ -301,6 +301,39 @@ async def test_failures_and_cancelled_calls_are_not_kept():
 
 
 @virtual_time
+@pytest.mark.parametrize("seconds", [0, 1])  # before, and after it has come to the provider
+async def test_an_id_whose_call_was_cancelled_is_free_at_once(seconds):
+    journal, begun = MemoryJournal(), []
+
+    async def tidy(call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        begun.append(call.messages[-1].text)
+        try:
+            await anyio.sleep(10)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(5)
+        return ModelOutput.from_content("m", begun[-1])
+
+    async with core(tidy, journal=journal) as c:
+        c.submit(c.lease(), request_id="r", messages=[ChatMessageUser(content="one")])
+        await anyio.sleep(seconds)
+        account = c.lease().resolve()[0].route.account
+        assert await c.pipeline.cancel(account, "r") is True
+        witness, ticket = c.submit(
+            c.lease(), request_id="r", messages=[ChatMessageUser(content="two")]
+        )
+        await c.pipeline.flights.drained()
+        assert witness.result.output.completion == "two"
+        assert ticket.flight.recorded
+        assert not witness.result.info.interrupted
+        assert begun == ["one"] * seconds + ["two"]
+        c.submit(c.lease(), request_id="s")
+        await c.pipeline.cancel(account, "s")
+        c.submit(c.lease(), request_id="s")
+        await c.pipeline.cancel(account, "s")  # while it waits
+
+
+@virtual_time
 async def test_a_call_with_an_id_outlives_whoever_waits_and_their_deadlines():
     slow = Slow()
     async with core(slow) as c:

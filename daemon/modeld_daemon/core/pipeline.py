@@ -135,6 +135,8 @@ class Pipeline:
         try:
             if claimed is None:
                 return await make()
+            if flight.after is not None:
+                await flight.after.wait()
             if claimed.request_id is not None:
                 entry = Entry(str(route.account), claimed.request_id)
                 return await self.journal.once(entry, flight, make)
