@@ -10,6 +10,7 @@ from modeld.types import (
     CachePolicy,
     ChatMessageUser,
     ContentReasoning,
+    ContentText,
     GenerateConfig,
     ModelOutput,
     Priority,
@@ -221,6 +222,24 @@ async def test_a_hit_tells_every_kind_of_delta():
         hit, _ = c.submit(c.lease(), config=CACHED, stream=True)
         await c.pipeline.flights.drained()
     assert [event[1] for event in hit.events] == ["reasoning", "finished"]
+
+
+@virtual_time
+async def test_a_hit_tells_the_answers_text_and_no_ciphertext():
+    async def generate(call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        secret = ContentReasoning(reasoning="EpADCkYIB", redacted=True)
+        told = ContentReasoning(reasoning="gAAAAAB", summary="why", redacted=True)
+        cited = [ContentText("It was released"), ContentText(" in July")]
+        output = ModelOutput.from_content("m", [secret, told, *cited])
+        output.completion = "It was released in July"
+        return output
+
+    async with core(generate) as c:
+        c.submit(c.lease(), config=CACHED)
+        await c.pipeline.flights.drained()
+        hit, _ = c.submit(c.lease(), config=CACHED, stream=True)
+        await c.pipeline.flights.drained()
+    assert hit.events[:-1] == [(1, "reasoning", "why"), (2, "text", "It was released in July")]
 
 
 # -- calls with an id --
