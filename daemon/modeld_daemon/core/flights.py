@@ -28,7 +28,7 @@ from typing import Protocol, TypeVar
 import anyio
 
 from modeld.errors import Cancelled, Conflict, GenerateTimeout, InternalError, ModeldError
-from modeld.types import PRIORITIES, Priority, StreamQueuedEvent, StreamRetryEvent
+from modeld.types import PRIORITIES, GenerateConfig, Priority, StreamQueuedEvent, StreamRetryEvent
 
 from .call import Result
 from .events import Event, Notice, Watcher, tell
@@ -48,7 +48,7 @@ class Flight:
 
     __slots__ = (
         "_cancel_reason", "_compute", "_known", "_scope", "_secret", "after", "body", "ended", "error",
-        "events", "key", "landed", "lasting", "phase", "priority", "recorded", "result", "rises", "seq", "started", "streamed",
+        "events", "key", "landed", "lasting", "patience", "phase", "priority", "recorded", "result", "rises", "seq", "started", "streamed",
         "unwanted", "watchers",
     )  # fmt: skip
 
@@ -62,6 +62,7 @@ class Flight:
         deadline: float | None = None,
         secret: str | None = None,
         priority: Priority = "normal",
+        patience: GenerateConfig | None = None,
     ) -> None:
         self._compute = compute
         self._secret = secret
@@ -83,6 +84,8 @@ class Flight:
         """Whether a journal has the result, so that it need not stay here."""
         self.unwanted = False
         """Whether it was ended by a caller's wish or its time, and not by the daemon's stop."""
+        self.patience = patience
+        """The config that says when it is given up, where others may join."""
         self.phase = "queue"
         self.priority = priority
         """The highest of those who wait or waited."""
@@ -183,6 +186,7 @@ class Flight:
         """The watcher waits no more; the last one to leave ends a flight that is not lasting."""
         if watcher in self.watchers:
             self.watchers.remove(watcher)
+            self._known.pop(id(watcher), None)
             if not self.watchers and not self.lasting:
                 self.cancel(reason)
 
