@@ -74,14 +74,14 @@ def _check_told(told: Deltas, output: ModelOutput) -> None:
     if output.empty:
         return
     message = output.message
-    assert "".join(told.texts) == message.text
+    assert "".join(told.texts) == output.completion
     calls = message.tool_calls or []
     assert told.names == {call.id: call.function for call in calls}
     said = {id: json.loads("".join(parts)) for id, parts in told.calls.items()}
     assert said == {call.id: call.arguments for call in calls}
     thoughts = [p for p in message.content_list if isinstance(p, ContentReasoning)]
-    spoken = [p.reasoning or p.summary for p in thoughts if p.reasoning or p.summary]
-    assert "".join(told.thoughts) == "".join(map(str, spoken))
+    spoken = [p.summary or "" if p.redacted else p.reasoning or p.summary or "" for p in thoughts]
+    assert "".join(told.thoughts) == "".join(spoken)
 
 
 def _wire(output: ModelOutput) -> bytes:

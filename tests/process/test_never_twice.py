@@ -34,6 +34,7 @@ from modeld.watching import watcher
 
 class Task:
     epoch = int(sys.argv[1])
+    raw = False
     config_for = staticmethod(lambda model, asked: asked)
     begin = staticmethod(lambda model, asked: Task)
     finished = failed = staticmethod(lambda what: None)

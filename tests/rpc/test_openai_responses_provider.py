@@ -120,6 +120,23 @@ def test_one_provider_speaks_both_apis(args, model, path):
     asyncio.run(with_provider((reply(200, answer),), scene, args))
 
 
+@pytest.mark.parametrize("responses_api, answer", [(True, DONE), (False, CHAT)])
+def test_who_may_not_stream_a_model_is_answered_plainly(responses_api, answer):
+    """A call that is cached or has an id is streamed, whether or not its caller has asked for that."""
+    refused = {
+        "message": "Your organization must be verified to stream this model.",
+        "type": "invalid_request_error",
+        "param": "stream",
+        "code": "unsupported_value",
+    }
+    told = Deltas()
+    replies = (reply(400, {"error": refused}), reply(200, answer))
+    output, server = generate(*replies, sink=told, responses_api=responses_api)
+    assert told.texts == [output.completion]
+    assert output.completion
+    assert [json.loads(seen.body).get("stream") for seen in server.requests] == [True, None]
+
+
 def test_a_compatible_server_without_responses_is_asked_for_chat_from_then_on():
     missing = reply(404, {"detail": "Not Found"})
 

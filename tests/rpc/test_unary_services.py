@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from functools import partial
 
+import anyio
 import grpc
 import pytest
 
 from modeld.errors import ProviderError
+from modeld.types import CallInfo, ModelOutput
 from modeld.v1 import error_pb2 as reasons
 from modeld.v1.config_pb2 import GenerateConfig
 from modeld.v1.error_pb2 import FailureReason
 from modeld.v1.model_service_pb2 import ModelSpec
+from modeld_daemon.core.call import Result
 from modeld_daemon.service.errors import STATUS_BY_REASON
+from modeld_daemon.service.inference import _Waiting
 from tests.fakes.acting import until
 from tests.fakes.raw_session import RawSession, call, environment
 from tests.fakes.unary import Unary, failure
@@ -76,6 +80,20 @@ def test_a_stream_brings_deltas_and_an_equal_answer(unary):
     deltas, answer, seqs = events(unary("GenerateStream", call=call("drip 30")))
     assert deltas == answer == unary.say("drip 30")
     assert seqs == sorted(set(seqs))
+
+
+def test_an_end_that_comes_while_a_delta_is_written_is_told():
+    async def write() -> list[int]:
+        waiting, seqs = _Waiting(deltas=True), []
+        waiting.watcher.text(1, "a")
+        async for event in waiting:
+            seqs.append(event.seq)
+            if event.seq == 1:  # the RPC is writing it
+                waiting.watcher.text(2, "b")
+                waiting.watcher.finished(3, Result(ModelOutput.from_content("m", "ab"), CallInfo()))
+        return seqs
+
+    assert anyio.run(write) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("word", sorted(STATUS_BY_REASON))

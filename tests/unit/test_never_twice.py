@@ -5,11 +5,12 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from modeld.errors import GenerateTimeout, ModelRefusalError, ProviderError
+from modeld.errors import GenerateTimeout, ModelRefusalError, ProviderError, ProviderUnavailable
 from modeld.types import (
     CachePolicy,
     ChatMessageUser,
     ContentReasoning,
+    ContentText,
     GenerateConfig,
     ModelOutput,
     Priority,
@@ -168,6 +169,33 @@ async def test_each_caller_waits_as_long_as_it_wants():
 
 
 @virtual_time
+@pytest.mark.parametrize("shared", [{"config": CACHED}, {"request_id": "r"}])
+async def test_who_gives_up_early_does_not_take_the_patient_along(shared):
+    begun = []
+
+    async def busy(call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        begun.append(call)
+        await anyio.sleep(10)
+        if len(begun) == 1:
+            raise ProviderUnavailable("busy", status=503)
+        return ModelOutput.from_content("m", "hello")
+
+    async with core(busy) as c:
+        lease = c.lease()
+        hasty = {
+            **shared,
+            "config": GenerateConfig(max_retries=0).merge(shared.get("config", GenerateConfig())),
+        }
+        first, _ = c.submit(lease, **hasty)
+        await anyio.sleep(5)
+        patient, ticket = c.submit(lease, **shared)
+        assert ticket.joined
+        await c.pipeline.flights.drained()
+    assert first.result.output.completion == patient.result.output.completion == "hello"
+    assert len(begun) == 2
+
+
+@virtual_time
 async def test_a_refusal_is_not_kept_and_an_error_only_to_who_asked_for_one():
     slow = Slow()
     slow.stop_reason = "content_filter"
@@ -221,6 +249,24 @@ async def test_a_hit_tells_every_kind_of_delta():
         hit, _ = c.submit(c.lease(), config=CACHED, stream=True)
         await c.pipeline.flights.drained()
     assert [event[1] for event in hit.events] == ["reasoning", "finished"]
+
+
+@virtual_time
+async def test_a_hit_tells_the_answers_text_and_no_ciphertext():
+    async def generate(call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        secret = ContentReasoning(reasoning="EpADCkYIB", redacted=True)
+        told = ContentReasoning(reasoning="gAAAAAB", summary="why", redacted=True)
+        cited = [ContentText("It was released"), ContentText(" in July")]
+        output = ModelOutput.from_content("m", [secret, told, *cited])
+        output.completion = "It was released in July"
+        return output
+
+    async with core(generate) as c:
+        c.submit(c.lease(), config=CACHED)
+        await c.pipeline.flights.drained()
+        hit, _ = c.submit(c.lease(), config=CACHED, stream=True)
+        await c.pipeline.flights.drained()
+    assert hit.events[:-1] == [(1, "reasoning", "why"), (2, "text", "It was released in July")]
 
 
 # -- calls with an id --
@@ -298,6 +344,39 @@ async def test_failures_and_cancelled_calls_are_not_kept():
     assert witness.result.output.completion == "answer 3 whole"
     assert not witness.result.info.interrupted
     assert ticket.flight.cancelled
+
+
+@virtual_time
+@pytest.mark.parametrize("seconds", [0, 1])  # as it begins, and at the provider
+async def test_an_id_whose_call_was_cancelled_is_free_at_once(seconds):
+    journal, begun = MemoryJournal(), []
+
+    async def tidy(call: Call, route: Route, sink: Sink | None) -> ModelOutput:
+        begun.append(call.messages[-1].text)
+        try:
+            await anyio.sleep(10)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(5)
+        return ModelOutput.from_content("m", begun[-1])
+
+    async with core(tidy, journal=journal) as c:
+        c.submit(c.lease(), request_id="r", messages=[ChatMessageUser(content="one")])
+        await anyio.sleep(seconds)
+        account = c.lease().resolve()[0].route.account
+        assert await c.pipeline.cancel(account, "r") is True
+        witness, ticket = c.submit(
+            c.lease(), request_id="r", messages=[ChatMessageUser(content="two")]
+        )
+        await c.pipeline.flights.drained()
+        assert witness.result.output.completion == "two"
+        assert ticket.flight.recorded
+        assert not witness.result.info.interrupted
+        assert begun[-1] == "two"
+        c.submit(c.lease(), request_id="s")
+        await c.pipeline.cancel(account, "s")
+        c.submit(c.lease(), request_id="s")
+        await c.pipeline.cancel(account, "s")  # while it waits
 
 
 @virtual_time

@@ -21,6 +21,10 @@ _EXPIRY_SECONDS = {
 }
 
 
+_DIGITS = 12
+"""Most of an expiry's integer, so that its end is a time that a clock can tell."""
+
+
 def expiry_seconds(expiry: str | None) -> int | None:
     """Seconds of an expiry such as "3h": an integer and one of s m h D W M Y; None is for ever."""
     if expiry is None:
@@ -29,6 +33,11 @@ def expiry_seconds(expiry: str | None) -> int | None:
     if unit not in _EXPIRY_SECONDS or not (count.isascii() and count.isdigit()):
         raise InvalidRequest(
             f"Invalid expiry: {expiry}. Write an integer and one of s m h D W M Y, such as 3h."
+        )
+    if len(count) > _DIGITS:
+        raise InvalidRequest(
+            f"Invalid expiry: an integer of {len(count)} digits. Write at most {_DIGITS}; "
+            "with None, an output is kept for ever."
         )
     return int(count) * _EXPIRY_SECONDS[unit]
 

@@ -28,7 +28,7 @@ from typing import Protocol, TypeVar
 import anyio
 
 from modeld.errors import Cancelled, Conflict, GenerateTimeout, InternalError, ModeldError
-from modeld.types import PRIORITIES, Priority, StreamQueuedEvent, StreamRetryEvent
+from modeld.types import PRIORITIES, GenerateConfig, Priority, StreamQueuedEvent, StreamRetryEvent
 
 from .call import Result
 from .events import Event, Notice, Watcher, tell
@@ -47,8 +47,8 @@ class Flight:
     """One computation. It is the `Sink` of its provider and tells its watchers."""
 
     __slots__ = (
-        "_cancel_reason", "_compute", "_known", "_scope", "_secret", "body", "ended", "error", "events", "key",
-        "lasting", "phase", "priority", "recorded", "result", "rises", "seq", "started", "streamed",
+        "_cancel_reason", "_compute", "_known", "_scope", "_secret", "after", "body", "ended", "error",
+        "events", "key", "landed", "lasting", "patience", "phase", "priority", "recorded", "result", "rises", "seq", "started", "streamed",
         "unwanted", "watchers",
     )  # fmt: skip
 
@@ -62,6 +62,7 @@ class Flight:
         deadline: float | None = None,
         secret: str | None = None,
         priority: Priority = "normal",
+        patience: GenerateConfig | None = None,
     ) -> None:
         self._compute = compute
         self._secret = secret
@@ -70,6 +71,10 @@ class Flight:
             self._scope.deadline = deadline
         self._cancel_reason: str | None = None
         self._known: dict[int, int] = {}
+        self.landed: anyio.Event | None = None
+        """To be set when nothing of it is under way any more, where somebody waits for that."""
+        self.after: anyio.Event | None = None
+        """To be waited for before the work begins."""
         self.events: list[Event] | None = [] if key is not None else None
         """What was told, in order, where somebody may come later."""
         self.key = key
@@ -79,6 +84,8 @@ class Flight:
         """Whether a journal has the result, so that it need not stay here."""
         self.unwanted = False
         """Whether it was ended by a caller's wish or its time, and not by the daemon's stop."""
+        self.patience = patience
+        """The config that says when it is given up, where others may join."""
         self.phase = "queue"
         self.priority = priority
         """The highest of those who wait or waited."""
@@ -179,6 +186,7 @@ class Flight:
         """The watcher waits no more; the last one to leave ends a flight that is not lasting."""
         if watcher in self.watchers:
             self.watchers.remove(watcher)
+            self._known.pop(id(watcher), None)
             if not self.watchers and not self.lasting:
                 self.cancel(reason)
 
@@ -320,11 +328,16 @@ class Flights:
         return flight
 
     def launch(self, flight: Flight) -> Flight:
-        """Starts a flight as a task of the daemon."""
+        """Starts a flight as a task of the daemon. One with an id waits for the end of a cancelled
+        one that had it: that still has to take its own beginning out of the journal.
+        """
         self._total += 1
         flight.started = self.clock()
         self._flying.add(flight)
         if flight.key is not None:
+            before = self._by_key.get(flight.key)
+            if flight.lasting and before is not None and not before.ended:
+                flight.after = before.landed = before.landed or anyio.Event()
             self._by_key[flight.key] = flight
         self._tasks.start_soon(self._fly, flight)
         return flight
@@ -337,6 +350,8 @@ class Flights:
 
     def _land(self, flight: Flight) -> None:
         self._flying.discard(flight)
+        if flight.landed is not None:
+            flight.landed.set()
         if flight.result is None:
             self._failed += 1
         # A cancelled flight may have given its key to a successor already.

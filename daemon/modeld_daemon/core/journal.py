@@ -64,7 +64,8 @@ class Journal:
 
         Raises `Conflict` when the id was given to another request.
         """
-        record = await self.store.begin(entry.account, entry.request_id, flight.body)
+        with anyio.CancelScope(shield=True):  # what is not known to be there cannot be dropped
+            record = await self.store.begin(entry.account, entry.request_id, flight.body)
         if record is not None:
             if record.body != flight.body:
                 raise Conflict("this request_id was given to a different request")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Coroutine
 from functools import partial
@@ -12,7 +13,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from modeld.errors import GenerateTimeout, ModeldError, ModelNotFound
-from modeld.types import CallInfo, JsonObject
+from modeld.types import CallInfo, GenerateConfig, JsonObject
 
 from ..logs import call_id
 from .asked import Claim, claim
@@ -31,6 +32,9 @@ from .sessions import Lease
 from .waiter import Waiter
 
 __all__ = ["Pipeline"]
+
+PATIENCE = ("max_retries", "attempt_timeout", "stream_idle_timeout")
+"""Fields of a config that say when a computation is given up. `timeout` is each caller's own."""
 
 
 class Pipeline:
@@ -91,6 +95,8 @@ class Pipeline:
             flight.streamed = stream or claimed is not None
             self.clients.enter(client)
             self.flights.launch(flight)
+        elif flight.patience is not None:
+            _wait_with_the_patient(flight.patience, call.config)
         flight.hasten(call.priority)
         if claimed is not None or call.config.fail_on_refusal:
             watcher = self._waiter(watcher, call, route, flight, joined=joined)
@@ -106,8 +112,10 @@ class Pipeline:
         if claimed is None:
             return Flight(compute, deadline=call.deadline, secret=secret, priority=call.priority)
         lasting = claimed.request_id is not None
+        call.config = copy.copy(call.config)  # who joins may change it
         return Flight(
             compute,
+            patience=call.config,
             key=claimed.key,
             body=claimed.body,
             lasting=lasting,
@@ -135,6 +143,8 @@ class Pipeline:
         try:
             if claimed is None:
                 return await make()
+            if flight.after is not None:
+                await flight.after.wait()
             if claimed.request_id is not None:
                 entry = Entry(str(route.account), claimed.request_id)
                 return await self.journal.once(entry, flight, make)
@@ -223,6 +233,15 @@ class Pipeline:
             raise GenerateTimeout("tokens were not counted in time")
         finally:
             self.clients.leave(client)
+
+
+def _wait_with_the_patient(shared: GenerateConfig, joining: GenerateConfig) -> None:
+    """A shared flight goes on for as long as the most patient of its callers would: who gives up
+    after one attempt must not take the others along.
+    """
+    for name in PATIENCE:
+        one, other = getattr(shared, name), getattr(joining, name)
+        setattr(shared, name, None if one is None or other is None else max(one, other))
 
 
 async def _noted(call: Call) -> JsonObject | None:

@@ -17,12 +17,17 @@ def replay_output(output: ModelOutput, sink: Sink) -> None:
         return
     message = output.message
     for part in message.content_list:
-        if isinstance(part, ContentReasoning) and (part.reasoning or part.summary):
-            sink.reasoning(part.reasoning or part.summary or "")
-    if message.text:
-        sink.text(message.text)
+        if isinstance(part, ContentReasoning) and (thoughts := _thoughts(part)):
+            sink.reasoning(thoughts)
+    if output.completion:  # `message.text` has parts, such as those with citations, on lines
+        sink.text(output.completion)
     for call in message.tool_calls or ():
         sink.tool_call(call.id, call.function, _text(call.arguments))
+
+
+def _thoughts(part: ContentReasoning) -> str:
+    """What of them is told: ciphertext is no delta."""
+    return (not part.redacted and part.reasoning) or part.summary or ""
 
 
 def _text(arguments: JsonObject) -> str:

@@ -140,8 +140,9 @@ class _Waiting:
         while True:
             await self._ready.wait()
             self._ready = anyio.Event()
-            for event in self.watcher.take():
-                yield event
+            while events := self.watcher.take():  # more come, the end too, while one is written
+                for event in events:
+                    yield event
             if self.watcher.failure is not None:
                 raise failure_from_proto(self.watcher.failure)
             if self.watcher.ended:

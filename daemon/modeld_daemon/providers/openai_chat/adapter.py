@@ -13,9 +13,10 @@ from ...core.call import Call, Route
 from ...core.estimate import estimate_tokens
 from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.jsontext import dumps
-from ..openai_sdk import OpenAISdk
+from ..openai_sdk import OpenAISdk, Prepared
 from ..profiles import openai_profile
 from .emulation import emulates_tools
+from .errors import CannotStream
 from .exchange import Exchange
 from .listing import with_what_is_there
 from .options import Options, read_options, require_key
@@ -60,7 +61,18 @@ class OpenAIChat:
         started = time.perf_counter()
         quirks = self._quirks_of(route.model)
         streams = self._options.streams(call.config, sink is not None, quirks.stream_above)
-        request = self._request(call, route, quirks, stream=streams)
+        try:
+            output = await self._ask(prepared, call, route, sink, quirks, stream=streams)
+        except CannotStream:
+            output = await self._ask(prepared, call, route, sink, quirks, stream=False)
+        output.time = time.perf_counter() - started
+        return output
+
+    async def _ask(
+        self, prepared: Prepared, call: Call, route: Route, sink: Sink | None, quirks: Quirks,
+        *, stream: bool,
+    ) -> ModelOutput:  # fmt: skip
+        request = self._request(call, route, quirks, stream=stream)
         emulated = emulates_tools(self._options, quirks)
         exchange = Exchange(call, route, sink, quirks, emulated=emulated, fold=self.fold)
         request.body["model"] = self.sdk.wire_name(route.model)
@@ -70,7 +82,7 @@ class OpenAIChat:
         path = await self.sdk.path(route.model, self.path)
         endpoint = await prepared.endpoint(path, body, call.config.extra_headers)
         try:
-            if streams:
+            if stream:
                 patience = call.config.stream_idle_timeout
                 async with prepared.http.stream(
                     endpoint, body, patience=patience, raw=call.raw
@@ -84,7 +96,6 @@ class OpenAIChat:
             raise await with_what_is_there(
                 missing, prepared, route.model, self._row.quirks
             ) from None
-        output.time = time.perf_counter() - started
         if warnings:
             self._warn(warnings, output)
         return output

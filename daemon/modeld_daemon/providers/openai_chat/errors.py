@@ -26,7 +26,10 @@ from modeld.types import JsonObject, JsonValue, ModelOutput, StopDetails, StopRe
 from ..http.jsontext import loads
 from ..http.retry_after import rate_limit_reset, retry_after
 
-__all__ = ["WireError", "choice_error", "error_from", "failure", "read_error", "sad_result"]
+__all__ = [
+    "CannotStream", "WireError", "check_streams", "choice_error", "error_from", "failure",
+    "read_error", "sad_result",
+]  # fmt: skip
 
 # A code or type says more than the status that it comes with.
 _BY_WORD: Mapping[str, type[ModeldError]] = {
@@ -115,6 +118,10 @@ _TELLING = {"x-ratelimit-limit-requests", "x-ratelimit-limit-tokens"}
 """Headers by which a lane knows when there is room again. A reset is later: when all is there."""
 
 
+class CannotStream(Exception):
+    """This account gets the model's answers, but none of them as a stream."""
+
+
 @dataclass(frozen=True, slots=True)
 class WireError:
     """What an error body says, whatever its shape."""
@@ -124,6 +131,18 @@ class WireError:
     type: str = ""
     structured: bool = True
     """False when the body was no JSON, so that whoever answered may not be the API at all."""
+    param: str = ""
+    """The member of the request that is at fault."""
+
+
+def check_streams(error: WireError) -> None:
+    """Raises `CannotStream` where a stream was refused for being one: OpenAI's newer models give
+    streams to verified organizations only.
+
+    https://help.openai.com/en/articles/10910291-api-organization-verification
+    """
+    if error.param == "stream" and error.code == "unsupported_value":
+        raise CannotStream(error.message)
 
 
 def read_error(body: bytes) -> WireError:
@@ -149,7 +168,8 @@ def error_from(value: JsonValue) -> WireError:
     raw = value["metadata"].get("raw") if isinstance(value.get("metadata"), dict) else None
     if isinstance(raw, str):  # OpenRouter's own message only says that a provider gave an error
         message = f"{message}: {raw[:_SHOWN]}"
-    return WireError(str(message), _word(value.get("code")), _word(value.get("type")))
+    code, type, param = (_word(value.get(name)) for name in ("code", "type", "param"))
+    return WireError(str(message), code, type, param=param)
 
 
 def choice_error(body: JsonObject) -> WireError | None:

@@ -15,7 +15,15 @@ from ..http.client import Response, StreamResponse
 from ..http.jsontext import loads
 from ..http.rate_limits import rate_limits
 from ..http.sse import EventParser
-from .errors import WireError, choice_error, error_from, failure, read_error, sad_result
+from .errors import (
+    WireError,
+    check_streams,
+    choice_error,
+    error_from,
+    failure,
+    read_error,
+    sad_result,
+)
 from .quirks import Quirks
 from .response import output_from
 from .stream import ChunkFold, StreamError
@@ -67,10 +75,15 @@ class Exchange:
         return output
 
     async def streamed(self, response: StreamResponse) -> ModelOutput:
-        """The output of a streamed answer; a plain one is taken where the server cannot stream."""
+        """The output of a streamed answer; a plain one is taken where the server cannot stream.
+
+        Raises `CannotStream` where it has to be asked for.
+        """
         self._call.told(rate_limits(response.headers))
         if response.status != 200 or "json" in (response.header("content-type") or ""):
             body = await response.read_all()
+            if response.status != 200:
+                check_streams(read_error(body))
             output = self._read(response, body)
             if self._sink is not None:
                 replay_output(output, self._sink)

@@ -14,9 +14,9 @@ from ...core.ports import Connection, ModelListing, Row, Sink, TokenCount
 from ..http.client import Response
 from ..http.jsontext import dumps, loads
 from ..openai_chat.options import require_key
-from ..openai_sdk import OpenAISdk
+from ..openai_sdk import OpenAISdk, Prepared
 from .background import outlast
-from .errors import failure, read_error
+from .errors import CannotStream, failure, read_error
 from .exchange import Exchange
 from .options import ResponsesOptions, read_responses_options, read_responses_quirks
 from .request import WireRequest, build_request, count_body
@@ -58,7 +58,17 @@ class OpenAIResponses:
         prepared = await self.sdk.prepared()
         started = time.perf_counter()
         streams = self._options.shared.streams(call.config, sink is not None)
-        request = self._request(call, route, stream=streams)
+        try:
+            output = await self._ask(prepared, call, route, sink, stream=streams)
+        except CannotStream:
+            output = await self._ask(prepared, call, route, sink, stream=False)
+        output.time = time.perf_counter() - started
+        return output
+
+    async def _ask(
+        self, prepared: Prepared, call: Call, route: Route, sink: Sink | None, *, stream: bool
+    ) -> ModelOutput:
+        request = self._request(call, route, stream=stream)
         quirks = read_responses_quirks(self._row.quirks, route.model)
         exchange = Exchange(call, route, sink, custom_calls=quirks.custom_calls)
         extra = call.config.extra_headers
@@ -79,7 +89,6 @@ class OpenAIResponses:
                     call.raw.answered(answer.status, answer.header("content-type") or "")
                     call.raw.came(answer.body)
             output = exchange.complete(answer)
-        output.time = time.perf_counter() - started
         if request.warnings:
             self._warn(request, output)
         return output

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 from modeld.types import JsonObject, ModelOutput
 
-from ..openai_chat.errors import WireError, error_from, failure, read_error, sad_result
+from ..openai_chat.errors import (
+    CannotStream,
+    WireError,
+    check_streams,
+    error_from,
+    failure,
+    read_error,
+    sad_result,
+)
 
 __all__ = [
+    "CannotStream",
     "WireError",
     "body_error",
+    "check_streams",
     "error_from",
     "failure",
     "read_error",

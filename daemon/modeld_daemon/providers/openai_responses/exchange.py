@@ -15,7 +15,16 @@ from ..http.client import Response, StreamResponse
 from ..http.jsontext import loads
 from ..http.rate_limits import rate_limits
 from ..http.sse import EventParser
-from .errors import WireError, body_error, error_from, failure, read_error, sad_result, sadness
+from .errors import (
+    WireError,
+    body_error,
+    check_streams,
+    error_from,
+    failure,
+    read_error,
+    sad_result,
+    sadness,
+)
 from .response import output_from
 from .stream import EventFold, StreamError
 
@@ -65,10 +74,16 @@ class Exchange:
         return self._replayed(self._read(response, response.body))
 
     async def streamed(self, response: StreamResponse) -> ModelOutput:
-        """The output of a streamed answer; a plain one is taken where the server cannot stream."""
+        """The output of a streamed answer; a plain one is taken where the server cannot stream.
+
+        Raises `CannotStream` where it has to be asked for.
+        """
         self._tell(response)
         if response.status != 200 or "json" in (response.header("content-type") or ""):
-            return self._replayed(self._read(response, await response.read_all()))
+            body = await response.read_all()
+            if response.status != 200:
+                check_streams(read_error(body))
+            return self._replayed(self._read(response, body))
         fold = EventFold(self._sink, custom_calls=self._custom_calls)
         try:
             await _feed(fold, response)
