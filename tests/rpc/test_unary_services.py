@@ -235,7 +235,7 @@ def test_cancelling_a_stream_that_nobody_reads_cancels_at_the_provider(house, ac
         began = time.monotonic()
         rpc.cancel()
         until(lambda: actor.cancelled)
-        assert actor.cancelled[0][1] - began < 0.3
+        assert actor.cancelled[0][1] - began < 1
         until(lambda: house.in_flight() == 0)
 
 
