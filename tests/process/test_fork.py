@@ -112,6 +112,31 @@ if pid == 0:
     os._exit(0 if ask() else 1)
 print(os.waitpid(pid, 0)[1], ask())
 """
+FROM_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+
+def busy():
+    while working:
+        ask()
+
+def fork(_):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if ask() else 1)
+    return os.waitpid(pid, 0)[1]
+
+ask()
+working = True
+callers = [threading.Thread(target=busy) for _ in range(3)]
+for caller in callers:
+    caller.start()
+with ThreadPoolExecutor(4) as forkers:
+    statuses = list(forkers.map(fork, range(40)))
+working = False
+for caller in callers:
+    caller.join()
+print(statuses.count(0), ask())
+"""
 LOOPS = """
 import trio
 
@@ -136,9 +161,10 @@ print(asyncio.run(main()), asyncio.run(main()), trio.run(in_trio), ask())
         (NESTED, [f"2 {DEFAULT}"]),
         (PARENT_STAYS, [DEFAULT, DEFAULT]),
         (BEFORE_USE, [f"0 {DEFAULT}"]),
+        (FROM_THREADS, [f"40 {DEFAULT}"]),
         (LOOPS, [f"(20, 'finished') (20, 'finished') finished {DEFAULT}"]),
     ],
-    ids=["nested", "a child that leaves", "before first use", "asyncio twice and trio"],
+    ids=["nested", "a child that leaves", "before first use", "from threads", "asyncio twice and trio"],
 )
 @pytest.mark.timeout(40)
 def test_programs(modeld_home, text, printed):
