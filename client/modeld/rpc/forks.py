@@ -95,7 +95,7 @@ connecting = _Quiet()
 
 
 def _in_child() -> None:
-    global _forking, _forker  # noqa: PLW0603  # who holds it, or waits for it, is not here
+    global _forking, _forker  # who holds it, or waits for it, is not here
     _forking, _forker = threading.RLock(), 0
     _held.clear()
     connecting.renew()
