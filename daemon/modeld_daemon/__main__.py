@@ -9,7 +9,7 @@ import sys
 # What is imported stays: looking for garbage in it is a twentieth of the time until it serves.
 gc.disable()
 # grpc's event engine would take messages from the socket in threads of its own and wake ours for
-# each (see `modeld.rpc.before_grpc`).
+# each. A version that does not know these names goes on without a word. Not in clients: ADR 17.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 try:
     from .app.compose import compose

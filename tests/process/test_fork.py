@@ -112,6 +112,64 @@ if pid == 0:
     os._exit(0 if ask() else 1)
 print(os.waitpid(pid, 0)[1], ask())
 """
+FROM_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+
+def busy():
+    while working:
+        ask()
+
+def fork(_):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if ask() else 1)
+    return os.waitpid(pid, 0)[1]
+
+ask()
+working = True
+callers = [threading.Thread(target=busy) for _ in range(3)]
+for caller in callers:
+    caller.start()
+with ThreadPoolExecutor(4) as forkers:
+    statuses = list(forkers.map(fork, range(40)))
+working = False
+for caller in callers:
+    caller.join()
+print(statuses.count(0), ask())
+"""
+BESIDE_GRPC = """
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+assert ask()
+
+import grpc, grpc.aio
+
+class Own(grpc.GenericRpcHandler):
+    def service(self, _details):
+        return grpc.unary_unary_rpc_method_handler(lambda request, _context: request)
+
+server = grpc.server(ThreadPoolExecutor(2), (Own(),))
+address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+server.start()
+
+async def main():
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary("/own/call")
+        assert await call(b"own") == b"own"
+        statuses = []
+        for _ in range(3):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(10)
+                os._exit(0 if ask() else 1)
+            statuses.append((await asyncio.to_thread(os.waitpid, pid, 0))[1])
+            assert await call(b"own") == b"own"
+        return statuses
+
+print(asyncio.run(main()), ask())
+server.stop(0)
+"""
 LOOPS = """
 import trio
 
@@ -136,9 +194,18 @@ print(asyncio.run(main()), asyncio.run(main()), trio.run(in_trio), ask())
         (NESTED, [f"2 {DEFAULT}"]),
         (PARENT_STAYS, [DEFAULT, DEFAULT]),
         (BEFORE_USE, [f"0 {DEFAULT}"]),
+        (FROM_THREADS, [f"40 {DEFAULT}"]),
+        (BESIDE_GRPC, [f"[0, 0, 0] {DEFAULT}"]),
         (LOOPS, [f"(20, 'finished') (20, 'finished') finished {DEFAULT}"]),
     ],
-    ids=["nested", "a child that leaves", "before first use", "asyncio twice and trio"],
+    ids=[
+        "nested",
+        "a child that leaves",
+        "before first use",
+        "from threads",
+        "beside grpc",
+        "asyncio twice and trio",
+    ],
 )
 @pytest.mark.timeout(40)
 def test_programs(modeld_home, text, printed):

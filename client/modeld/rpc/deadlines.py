@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from .threads import start_thread
+
 __all__ = ["GRACE_SECONDS", "Deadlines"]
 
 GRACE_SECONDS = 2.0
@@ -23,26 +25,27 @@ class Deadlines:
     """Calls functions when their time has come, unless they were taken back."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        # Taken as it is, not by way of the condition: that is left in steps of Python, and Ctrl-C
+        # between two of them would leave it taken for ever.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._heap: list[tuple[float, int]] = []
         self._due: dict[int, Callable[[], None]] = {}
         self._numbers = itertools.count()
-        self._thread: threading.Thread | None = None
+        self._watched = False
 
     def add(self, seconds: float, function: Callable[[], None]) -> int:
         """Calls `function` after so many seconds; the number takes it back."""
-        with self._changed:
+        with self._lock:
             number = next(self._numbers)
             self._due[number] = function
             if len(self._heap) > 1000 + 4 * len(self._due):  # most were taken back long ago
                 self._heap = [entry for entry in self._heap if entry[1] in self._due]
                 heapq.heapify(self._heap)
             heapq.heappush(self._heap, (time.monotonic() + seconds, number))
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._watch, name="modeld-deadlines", daemon=True
-                )
-                self._thread.start()
+            if not self._watched:
+                start_thread(self._watch)
+                self._watched = True
             elif self._heap[0][1] == number:
                 self._changed.notify()
             return number
@@ -53,11 +56,11 @@ class Deadlines:
 
     def _watch(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 while self._heap and self._heap[0][1] not in self._due:
                     heapq.heappop(self._heap)
                 if not self._heap:
-                    self._thread = None
+                    self._watched = False
                     return
                 when, number = self._heap[0]
                 wait = when - time.monotonic()

@@ -31,6 +31,10 @@ class Held(Protocol):
 made: WeakSet[Held] = WeakSet()
 live: WeakSet[Held] = WeakSet()
 _held: list[Held] = []
+_forking = threading.RLock()
+"""Held from before a fork until after it: grpc's handlers do not expect a second thread that forks."""
+_forker = 0
+"""The thread that holds it."""
 
 
 def keep_all_for_ever() -> None:
@@ -73,7 +77,7 @@ class _Quiet:
 
     def hold(self) -> None:
         """Waits for who connects, and lets nobody begin."""
-        self._held = self._lock.acquire(timeout=HOLD_SECONDS)
+        self._held = self._lock.acquire(timeout=HOLD_SECONDS)  # of one fork at a time
 
     def let_go(self) -> None:
         """Ends `hold`."""
@@ -91,11 +95,16 @@ connecting = _Quiet()
 
 
 def _in_child() -> None:
+    global _forking, _forker  # who holds it, or waits for it, is not here
+    _forking, _forker = threading.RLock(), 0
     _held.clear()
     connecting.renew()
 
 
 def _before_fork() -> None:
+    global _forker  # noqa: PLW0603  # there is one for the process
+    _forking.acquire()
+    _forker = threading.get_ident()
     connecting.hold()
     for link in list(live):
         _held.append(link)
@@ -103,7 +112,12 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
+    global _forker  # noqa: PLW0603  # there is one for the process
+    if _forker != threading.get_ident():  # a signal's handler has raised while it waited
+        return
     for link in _held:
         link.let_messages_go()
     _held.clear()
     connecting.let_go()
+    _forker = 0
+    _forking.release()

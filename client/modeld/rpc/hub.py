@@ -35,6 +35,7 @@ from .link import Link, LinkBroken
 from .mailbox import SyncMailbox
 from .opening import Opening
 from .pending import PendingCall, RemoteModel, Resent
+from .threads import start_thread
 from .upload import check_size
 
 __all__ = ["Hub"]
@@ -59,7 +60,7 @@ class Hub:
         self._calls: dict[int, PendingCall] = {}
         self._ids = itertools.count(1)
         self._waiting: deque[PendingCall] = deque()
-        self._worker: threading.Thread | None = None
+        self._works = False
         self._closed = False
         self._opening = Opening(self._lock, self._send_environment, self._ask, self._give_back)
 
@@ -111,16 +112,18 @@ class Hub:
         if seen is values and version == link.environment_version:
             return
         changed = {n: v for n, v in values.items() if n not in sent or sent[n] != v}
-        link.environment_seen[names] = values, link.environment_version + bool(changed)
         if not changed:
+            link.environment_seen[names] = values, link.environment_version
             return
-        sent.update(changed)
         update = pb.Environment(
             set={name: value for name, value in changed.items() if value is not None},
             unset=[name for name, value in changed.items() if value is None],
         )
-        link.environment_version += 1
+        # Sent before it is noted: Ctrl-C between the two costs a second update, never a wrong key.
         link.send(pb.ClientFrame(call_id=0, environment=update))
+        sent.update(changed)
+        link.environment_version += 1
+        link.environment_seen[names] = values, link.environment_version
 
     def forget(self, call: PendingCall) -> None:
         """Nobody waits for the call any more: if it has not ended, the daemon ends it.
@@ -206,10 +209,9 @@ class Hub:
 
     def _hand_to_worker(self, call: PendingCall) -> None:
         """With the lock held."""
-        if self._worker is None:
-            worker = threading.Thread(target=self._work, name="modeld-worker", daemon=True)
-            worker.start()  # may fail; the thread's first step waits for the lock
-            self._worker = worker
+        if not self._works:
+            start_thread(self._work)  # may fail; the thread's first step waits for the lock
+            self._works = True
         self._waiting.append(call)
 
     def _work(self) -> None:
@@ -220,7 +222,7 @@ class Hub:
                 link = self._link
                 call = self._first()
                 if call is None:
-                    self._worker = None
+                    self._works = False
             if link is not None:
                 link.pump()
             if call is None:

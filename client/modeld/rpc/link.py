@@ -178,7 +178,7 @@ class Link:
         """Puts frames on their way, with no lock of the caller's held; returns at once. For the main
         thread, which never enters grpc, another one does.
         """
-        if threading.current_thread() is not threading.main_thread():
+        if threading.get_ident() != threading.main_thread().ident:
             self._pump()
         elif not self._asked:  # two wishes at once may both go: that is only a spare look
             self._asked = True

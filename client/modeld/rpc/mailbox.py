@@ -79,9 +79,9 @@ class _Bridge:
     def soon(self, function: Callable[[], None]) -> None:
         """In the loop's own thread: calls the function when the tasks of this turn have run."""
         if function not in self._due:
-            self._due.append(function)
-            if len(self._due) == 1:
+            if not self._due:  # first: Ctrl-C between the two must not leave what nobody calls
                 self._call_next(self._do)
+            self._due.append(function)
 
     def _do(self) -> None:
         due, self._due = self._due, []
