@@ -69,6 +69,8 @@ class Stream:
         self._heard: Callable[[pb.ConnectResponse], None] = heard
         self._on_end: Callable[[Stream], None] = ended
         self._begun = self._making = self._sending = self._held = False
+        self._asks = False
+        """Whether grpc must be asked for the next message."""
         self._over = threading.Event()
         self._first: SimpleQueue[pb.ConnectResponse | None] = SimpleQueue()
         # Reentrant: the garbage collector may close an abandoned call, and so send, in the middle.
@@ -115,8 +117,8 @@ class Stream:
     def begin(self) -> None:
         """Takes messages after the first one, and sends what waits. From now on the end is told."""
         with self._gate:
-            self._begun, ended = True, not self.active
-            self._operate(cygrpc.ReceiveMessageOperation(0))
+            self._begun = self._asks = True
+            ended = not self.active
         if ended:
             self._on_end(self)
         self.pump()
@@ -128,14 +130,17 @@ class Stream:
         self.begin()
 
     def pump(self) -> None:
-        """Sends what waits, unless a message is on its way: its end does then."""
+        """Asks and sends what waits, unless a message is on its way: its end does then."""
         messages = self.messages
-        while messages.waits:
+        while messages.waits or self._asks:
             with self._gate:
                 if self._making or self._sending or self._held or not self.active:
                     return
                 self._making = True
                 try:
+                    if self._asks:
+                        self._asks = False
+                        self._operate(cygrpc.ReceiveMessageOperation(0))
                     self._send(messages)
                 except Exception as defect:  # noqa: BLE001  # what was taken may be in no message
                     self.spoil(f"{type(defect).__name__}: {defect}")
@@ -211,7 +216,7 @@ class Stream:
         return self._over.wait(seconds)
 
     def hold(self) -> None:
-        """Lets no message set out, and returns when no thread gives one to grpc."""
+        """Lets nothing set out, and returns when no thread gives anything to grpc."""
         with self._gate:
             self._held = True
 
