@@ -191,7 +191,7 @@ def _holder(home: Home) -> tuple[str, str]:
 
 
 def _explain(what: str, outcome: Outcome, home: Home) -> str:
-    reason = f": {outcome.reason.rstrip('.')}" if outcome.reason else ""
+    reason = f": {outcome.reason.strip().rstrip('.')}" if outcome.reason else ""
     # The last lines hold the reason; all of them are in the log.
     log = f"\nThe end of {home.log}:\n{outcome.log}\n" if outcome.log else f" Log: {home.log}."
     return f"{what}{reason}.{log}"
