@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -45,6 +46,32 @@ def test_a_message_that_cannot_be_made_loses_no_call(house, actor, monkeypatch):
         actor.release.set()
         assert held.result(10).completion == "held other"
     assert not rpc.hub()._calls
+
+
+def test_a_call_that_is_abandoned_while_it_is_sent_leaves_nothing(house, actor, monkeypatch):
+    """Who forgets a call takes no lock: it may do so between any two steps of who sends it."""
+    model, hub = get_model("free/model"), rpc.hub()
+    model.generate_sync("echo first")
+    model.close()  # the next call goes by the worker, since it must be opened again
+    sending, abandoned = threading.Event(), threading.Event()
+
+    def send_environment(*_args):
+        sending.set()
+        assert abandoned.wait(10)
+
+    async def scene():
+        task = asyncio.create_task(model.generate("hold"))
+        assert await asyncio.to_thread(sending.wait, 10)
+        task.cancel()
+        await asyncio.wait([task])
+        abandoned.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hub, "_send_environment", send_environment)
+        asyncio.run(scene())
+    assert model.generate_sync("echo next").completion == "next"
+    until(lambda: not hub._calls)
+    until(lambda: house.in_flight() == actor.running == 0)
 
 
 def test_exceptions_of_signal_handlers_leave_the_calls_of_other_threads_alone(house, actor):

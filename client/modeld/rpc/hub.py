@@ -98,7 +98,8 @@ class Hub:
         call.link = link
         self._calls[call.id] = call
         link.send_call(call, handle)
-        if call.abandoned:  # meanwhile: its cancelling may have gone before it
+        if call.abandoned:  # meanwhile: its cancelling may have gone before it, or not at all
+            self._calls.pop(call.id, None)
             link.send(pb.ClientFrame(call_id=call.id, cancel=pb.CancelCall()))
         return True
 
